@@ -1,0 +1,1 @@
+"""The methods that the suite compares; each is a program that obeys the contract."""
