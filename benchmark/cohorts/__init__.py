@@ -1,0 +1,1 @@
+"""Where real (and phantom) images come from."""
