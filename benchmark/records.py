@@ -104,9 +104,7 @@ class Store:
         folder = self.root / kind / key
         if not folder.is_dir():
             return []
-        return sorted(
-            path for path in folder.iterdir() if path.name.isdigit() and (path / "record.json").is_file()
-        )
+        return sorted(path for path in folder.iterdir() if path.name.isdigit() and (path / "record.json").is_file())
 
     def read(self, folder: Path) -> Record:
         """The record of one attempt; a damaged file is an error that names it."""
@@ -114,9 +112,7 @@ class Store:
         try:
             return Record.model_validate_json(path.read_bytes())
         except ValueError as error:
-            raise BenchError(
-                f"{path} is not a valid record ({error}). Remove that folder and run again."
-            ) from error
+            raise BenchError(f"{path} is not a valid record ({error}). Remove that folder and run again.") from error
 
     def latest(self, kind: Kind, key: str) -> tuple[Record, Path] | None:
         """The latest attempt at a key, whatever its status, with its folder; `None` if there is none."""
