@@ -1,0 +1,1 @@
+"""Running cells: the launchers that start methods, the limits they keep, and the engine that schedules cells."""
