@@ -1,0 +1,260 @@
+"""The engine: cells on dask.distributed's local cluster, resumed by the store alone.
+
+Tasks pass paths, never results. Dependencies are followed here and not by dask's graph, because the key of a
+fidelity or utility cell is known only when the synthetic set that it uses has been validated.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from benchmark.errors import BenchError
+from benchmark.execution.jobs import Job
+from benchmark.execution.planner import Decision, Planner
+from benchmark.matrix import seed_of
+from benchmark.records import Cell, Record, Status
+from benchmark.runs import Run
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_GUESS_SECONDS = 20.0
+
+
+class Listener(Protocol):
+    """What the engine tells while it works; the command line draws it."""
+
+    def plan(self, total: int, hits: int, workers: int) -> None:
+        """The matrix is known: cells in all, cells that need nothing."""
+
+    def started(self, cell: Cell, why: str) -> None:
+        """A cell was handed to a worker."""
+
+    def finished(self, record: Record, seconds_left: float) -> None:
+        """A cell ended; `seconds_left` estimates the rest of the run."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: cells by status in this run, hits, and cells that could not be tried."""
+
+    statuses: dict[Status, int]
+    hits: int
+    blocked: int
+    seconds: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell has an `ok` record."""
+        return self.blocked == 0 and set(self.statuses) <= {"ok"}
+
+
+def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> Outcome:
+    """Run what the store misses, and keep `run.json` current.
+
+    Raises:
+        BenchError: another run works in this folder, or `recompute=none` and a cell has no `ok` record.
+    """
+    started = time.monotonic()
+    with _only_run(folder):
+        planner.store.sweep()
+        choices = {cell: planner.decide(cell) for cell in planner.cells}
+        misses = [cell for cell, choice in choices.items() if choice.state != "hit"]
+        hits = len(choices) - len(misses)
+        if planner.recompute == "none" and misses:
+            raise BenchError(_missing(misses, choices))
+        workers = planner.profile.execution.worker_count()
+        listener.plan(len(choices), hits, workers)
+        run.model_copy(update={"cells": planner.planned()}).write(folder)
+        if misses:
+            with _cluster(workers, planner.profile.execution.threads) as client:
+                _Loop(planner, run, folder, listener, client).work()
+        seconds = time.monotonic() - started
+        run.model_copy(update={"cells": planner.planned(), "wall_seconds": seconds if misses else None}).write(folder)
+    counts: dict[Status, int] = {}
+    for status in planner.finished.values():
+        counts[status] = counts.get(status, 0) + 1
+    blocked = sum(planner.decide(cell).state in ("blocked", "waits") for cell in planner.cells)
+    return Outcome(statuses=counts, hits=hits, blocked=blocked, seconds=seconds)
+
+
+class _Loop:
+    """Submits what can run, takes what has ended, until nothing is left."""
+
+    def __init__(self, planner: Planner, run: Run, folder: Path, listener: Listener, client: Client) -> None:
+        self.planner, self.run, self.folder, self.listener, self.client = planner, run, folder, listener, client
+        self.running: dict[Future, tuple[Cell, Decision, float]] = {}
+        self.durations = Durations()
+
+    def work(self) -> None:
+        from distributed import wait
+
+        self._submit_ready()
+        while self.running:
+            done = wait(list(self.running), return_when="FIRST_COMPLETED").done
+            for future in done:
+                self._take(future)
+            self._submit_ready()
+            self.run.model_copy(update={"cells": self.planner.planned()}).write(self.folder)
+
+    def _submit_ready(self) -> None:
+        from benchmark.execution.cells import execute
+
+        busy = {cell for cell, _, _ in self.running.values()}
+        for cell in self.planner.cells:
+            if cell in busy:
+                continue
+            choice = self.planner.decide(cell)
+            if choice.state != "run":
+                continue
+            job = self._job(cell, choice)
+            self.listener.started(cell, choice.why)
+            future = self.client.submit(execute, job, pure=False, retries=0, priority=_priority(cell))
+            self.running[future] = (cell, choice, time.monotonic())
+
+    def _job(self, cell: Cell, choice: Decision) -> Job:
+        return Job(
+            cell=cell,
+            key=choice.key,
+            inputs=choice.inputs,
+            seed=seed_of(cell, self.planner.profile),
+            profile=self.planner.profile,
+            device=self.planner.identity.device,
+            store=self.planner.store.root.resolve(),
+            upstream=choice.upstream,
+            method=self.planner.identity.methods[cell.method] if cell.kind == "generate" else None,
+            model=_model_folder(self.planner, cell),
+        )
+
+    def _take(self, future: Future) -> None:
+        cell, choice, submitted = self.running.pop(future)
+        error = future.exception()
+        if error is not None:
+            self._record_loss(cell, choice, error, time.monotonic() - submitted)
+        future.release()
+        found = self.planner.store.latest(cell.kind, choice.key)
+        if found is None:
+            raise BenchError(f"{cell.title} ended without a record") from error
+        record = found[0]
+        self.planner.finished[choice.key] = record.status
+        self.durations.add(record)
+        self.listener.finished(record, self._seconds_left())
+
+    def _record_loss(self, cell: Cell, choice: Decision, error: BaseException, seconds: float) -> None:
+        """A worker that died cannot write its record: it is written for it."""
+        record = Record(
+            key=choice.key,
+            cell=cell,
+            status="failed",
+            reason=f"the worker process was lost: {type(error).__name__}",
+            started_at=datetime.now(UTC),
+            seconds=seconds,
+            device=self.planner.identity.device,
+            threads=self.planner.profile.execution.threads,
+            seed=seed_of(cell, self.planner.profile),
+            inputs=choice.inputs,
+        )
+        with self.planner.store.writing(cell.kind, choice.key) as scratch:
+            self.planner.store.commit(scratch, record)
+
+    def _seconds_left(self) -> float:
+        left = [cell for cell in self.planner.cells if self.planner.decide(cell).state in ("run", "waits")]
+        return self.durations.expected(left) / self.planner.profile.execution.worker_count()
+
+
+class Durations:
+    """Expected seconds of cells, from cells of the same kind and method that have ended."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, ...], list[float]] = {}
+
+    def add(self, record: Record) -> None:
+        """Learn from a cell that ended."""
+        cell = record.cell
+        for group in ((cell.kind, cell.method), (cell.kind,)):
+            self._seen.setdefault(group, []).append(record.seconds)
+
+    def expected(self, left: list[Cell]) -> float:
+        """Summed expectation in seconds of work, before it is divided among workers."""
+        total = 0.0
+        for cell in left:
+            seen = self._seen.get((cell.kind, cell.method)) or self._seen.get((cell.kind,)) or [_GUESS_SECONDS]
+            total += sum(seen) / len(seen)
+        return total
+
+
+def _model_folder(planner: Planner, cell: Cell) -> Path | None:
+    spec = planner.identity.methods[cell.method]
+    if cell.kind != "generate" or not spec.needs.model or planner.identity.base_model is None:
+        return None
+    return planner.identity.base_model.folder
+
+
+def _priority(cell: Cell) -> int:
+    """Long chains first: generate, then the judges that fidelity waits for, then the rest."""
+    if cell.kind == "generate":
+        return 20
+    return 10 if cell.mix == "real" else 0
+
+
+def _missing(misses: list[Cell], choices: dict[Cell, Decision]) -> str:
+    first = misses[0]
+    return (
+        f"{len(misses)} cells have no ok record, and --recompute none runs nothing. "
+        f"First: {first.title} ({choices[first].why}). Run with --recompute missing."
+    )
+
+
+@contextmanager
+def _only_run(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock: IO[str]
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BenchError(
+                f"another run works in {folder}. Wait for it (fulora-bench status {folder}) or give another --out."
+            ) from error
+        yield
+
+
+@contextmanager
+def _cluster(workers: int, threads: int) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    spawn = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    settings: dict[str, Any] = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.nanny.pre-spawn-environ": spawn,
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.event-loop-monitor-interval": "10s",
+        "distributed.admin.tick.limit": "600s",
+    }
+    quiet: Callable[[str], logging.Logger] = logging.getLogger
+    for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker", "tornado"):
+        quiet(name).setLevel(logging.CRITICAL)
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            local_directory=os.environ.get("TMPDIR"),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

@@ -1,0 +1,230 @@
+"""From a profile to cells: their seeds, their inputs, and the keys that decide what is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import benchmark
+from benchmark.contract import CONTRACT_VERSION, MethodSpec, ParameterValue
+from benchmark.keys import content_key, named_seed, tree_sha256
+from benchmark.models import BaseModel
+from benchmark.profile import BackboneEntry, Profile
+from benchmark.records import Cell, Record
+
+REFERENCE_METHOD = "real_only"
+"""The method that every gain is measured against, and whose classifier judges synthetic samples."""
+
+_PACKAGES: dict[str, tuple[str, ...]] = {
+    "generate": ("torch", "diffusers", "peft", "transformers", "accelerate", "numpy"),
+    "fidelity": ("torch", "torch-fidelity", "numpy", "scipy"),
+    "utility": ("torch", "torchvision", "timm", "numpy"),
+}
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "generate": ("contract",),
+    "fidelity": ("fidelity", "utility"),
+    "utility": ("utility",),
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Content hashes of everything outside the profile that a result depends on.
+
+    Attributes:
+        protocol: name and version; `parts` maps train, adaptation, heldout and `track:<name>` to manifest digests.
+        device: resolved device kind, `cpu` or `cuda`.
+        extractors, backbones: digest of each extractor's and backbone's weights (empty: from scratch).
+        recipe: the resolved recipe.
+    """
+
+    protocol: tuple[str, str]
+    parts: Mapping[str, str]
+    device: Literal["cpu", "cuda"]
+    methods: Mapping[str, MethodSpec]
+    parameters: Mapping[str, dict[str, ParameterValue]]
+    base_model: BaseModel | None
+    extractors: Mapping[str, str]
+    backbones: Mapping[str, str]
+    recipe: dict[str, Any]
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """Digest of the suite's code, room by room."""
+        root = Path(benchmark.__file__).parent
+        rooms = sorted({room for rooms in _ROOMS.values() for room in rooms})
+        return {room: tree_sha256(root / room, ("**/*.py",)) for room in rooms}
+
+
+def package_versions(kind: str) -> dict[str, str]:
+    """Installed versions of the packages that a kind of cell computes with."""
+    found = {}
+    for name in _PACKAGES[kind]:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def cells(profile: Profile, methods: Mapping[str, MethodSpec]) -> list[Cell]:
+    """The whole matrix in the order in which people read it: generate, then fidelity, then utility."""
+    found: list[Cell] = []
+    for repetition in range(profile.repetitions):
+        for name, spec in methods.items():
+            found.append(Cell(kind="generate", protocol=profile.protocol, method=name, repetition=repetition))
+            if spec.synthesizes:
+                found.extend(_fidelity_cells(profile, name, repetition))
+            found.extend(_utility_cells(profile, spec, name, repetition))
+    order = {"generate": 0, "fidelity": 1, "utility": 2}
+    return sorted(found, key=lambda cell: (order[cell.kind], cell.repetition))
+
+
+def _fidelity_cells(profile: Profile, method: str, repetition: int) -> Iterator[Cell]:
+    for extractor in profile.fidelity.extractors:
+        for reference in profile.fidelity.references:
+            yield Cell(
+                kind="fidelity",
+                protocol=profile.protocol,
+                method=method,
+                repetition=repetition,
+                extractor=extractor.name,
+                reference=reference,
+            )
+
+
+def _utility_cells(profile: Profile, spec: MethodSpec, method: str, repetition: int) -> Iterator[Cell]:
+    mixes = profile.utility.mixes if spec.synthesizes else ("real",)
+    for backbone in profile.utility.backbones:
+        for augmentation in profile.utility.augmentations:
+            for mix in mixes:
+                yield Cell(
+                    kind="utility",
+                    protocol=profile.protocol,
+                    method=method,
+                    repetition=repetition,
+                    mix=mix,
+                    backbone=backbone.name,
+                    augmentation=augmentation,
+                )
+
+
+def judge_of(profile: Profile, repetition: int) -> Cell:
+    """The real-only classifier that says how much of a synthetic set it recognises."""
+    return Cell(
+        kind="utility",
+        protocol=profile.protocol,
+        method=REFERENCE_METHOD,
+        repetition=repetition,
+        mix="real",
+        backbone=profile.utility.backbones[0].name,
+        augmentation=profile.utility.augmentations[0],
+    )
+
+
+def generate_of(cell: Cell) -> Cell:
+    """The generate cell whose synthetic set a fidelity or utility cell uses."""
+    return Cell(kind="generate", protocol=cell.protocol, method=cell.method, repetition=cell.repetition)
+
+
+def seed_of(cell: Cell, profile: Profile) -> int:
+    """The cell's seed. Utility never sees the method, so that differences between methods are paired."""
+    if cell.kind == "generate":
+        return named_seed("generate", profile.seed, cell.protocol, cell.method, cell.repetition)
+    if cell.kind == "fidelity":
+        return named_seed("fidelity", profile.seed, cell.protocol, cell.extractor, cell.reference, cell.repetition)
+    return named_seed("utility", profile.seed, cell.protocol, cell.backbone, cell.augmentation, cell.repetition)
+
+
+def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mapping[str, Record]) -> dict[str, Any]:
+    """Everything that can change a cell's result; its hash is the cell's key.
+
+    Args:
+        cell: the cell.
+        profile: the profile.
+        identity: digests of data, weights and code.
+        upstream: `generate` (for fidelity and utility) and `judge` (for fidelity): `ok` records.
+    """
+    shared = {
+        "cell": cell.model_dump(),
+        "protocol": list(identity.protocol),
+        "seed": seed_of(cell, profile),
+        "image_size": profile.image_size,
+        "device": identity.device,
+        "threads": profile.execution.threads,
+        "packages": package_versions(cell.kind),
+        "code": {room: identity.code[room] for room in _ROOMS[cell.kind]},
+    }
+    if cell.kind == "generate":
+        return shared | _generate_inputs(cell, profile, identity)
+    shared["generate_key"] = upstream["generate"].key
+    shared["synthetic_sha256"] = upstream["generate"].outputs["synthetic_sha256"]
+    if cell.kind == "fidelity":
+        shared["extractor"] = identity.extractors[cell.extractor]
+        shared["reference"] = identity.parts[_reference_part(cell)]
+        shared["train"] = identity.parts["adaptation"]
+        shared["heldout"] = identity.parts["heldout"]
+        shared["judge_key"] = upstream["judge"].key
+        return shared
+    return shared | {
+        "recipe": identity.recipe,
+        "weights": backbone_entry(cell, profile).weights,
+        "weights_sha256": identity.backbones[cell.backbone],
+        "parts": {name: digest for name, digest in identity.parts.items() if name != "adaptation"},
+    }
+
+
+def _generate_inputs(cell: Cell, profile: Profile, identity: Identity) -> dict[str, Any]:
+    spec = identity.methods[cell.method]
+    model = identity.base_model if spec.needs.model else None
+    return {
+        "contract": CONTRACT_VERSION,
+        "method": {"name": spec.name, "version": spec.version, "source": spec.source_sha256},
+        "parameters": identity.parameters[cell.method],
+        "model": model.sha256 if model else "",
+        "images_per_class": profile.images_per_class,
+        "steps": profile.generator_steps,
+        "adaptation": identity.parts["adaptation"],
+        "launcher": profile.execution.launcher,
+    }
+
+
+def _reference_part(cell: Cell) -> str:
+    """Fidelity against `train` means the images that the method was given: the adaptation subset."""
+    return "adaptation" if cell.reference == "train" else "heldout"
+
+
+def backbone_entry(cell: Cell, profile: Profile) -> BackboneEntry:
+    """The profile's entry of a utility cell's backbone."""
+    return next(entry for entry in profile.utility.backbones if entry.name == cell.backbone)
+
+
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """The content key of a cell's inputs."""
+    return content_key(dict(inputs))
+
+
+def changed_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Dotted names of the inputs that differ between two cells, with both values where they are short."""
+    before, after = _flat(old), _flat(new)
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return [f"{name}: {_short(before.get(name))} -> {_short(after.get(name))}" for name in names]
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, Mapping):
+            found |= _flat(item, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = item
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= 24 else text[:8] + "…"
