@@ -1,0 +1,1 @@
+"""Utility of a training mix: classifiers, their training, their predictions and the scores of predictions."""
