@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.contract import MethodSpec
 from benchmark.profile import Profile
-from benchmark.records import Cell
+from benchmark.records import Cell, Status
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,26 @@ class Job:
     upstream: dict[str, Path]
     method: MethodSpec | None = None
     model: Path | None = None
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came of a cell: the part of its record that the work itself decides."""
+
+    status: Status = "ok"
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+    peak_memory_mib: float | None = None
+    launcher: str = "engine"
+    isolation: str = "none"
+    outputs: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def with_memory(self, mib: float) -> CellResult:
+        """The same result with its peak memory."""
+        return replace(self, peak_memory_mib=mib)
+
+    def fields(self) -> dict[str, Any]:
+        """Its fields by name, for the record."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}

@@ -1,0 +1,69 @@
+"""What a worker does with a cell: run it, and write its record whatever happens."""
+
+from __future__ import annotations
+
+import resource
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchError
+from benchmark.execution.fidelity_cell import fidelity_cell
+from benchmark.execution.generate_cell import generate_cell
+from benchmark.execution.jobs import CellResult, Job
+from benchmark.execution.utility_cell import utility_cell
+from benchmark.records import Record, Store
+
+_TAIL_LINES = 12
+_WORK: dict[str, Callable[[Job, Path], CellResult]] = {
+    "generate": generate_cell,
+    "fidelity": fidelity_cell,
+    "utility": utility_cell,
+}
+
+
+def execute(job: Job) -> str:
+    """Run one cell and commit its record; returns its status. Only the loss of the process leaves no record."""
+    _set_threads(job)
+    store = Store(job.store)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with store.writing(job.cell.kind, job.key) as scratch:
+        result = _attempt(job, scratch)
+        facts: dict[str, Any] = {
+            "key": job.key,
+            "cell": job.cell,
+            "started_at": started,
+            "seconds": time.monotonic() - clock,
+            "device": job.device,
+            "threads": job.profile.execution.threads,
+            "seed": job.seed,
+            "inputs": job.inputs,
+        }
+        if result.peak_memory_mib is None:
+            result = result.with_memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        record = store.commit(scratch, Record(**facts, **result.fields()))
+    return record.status
+
+
+def _attempt(job: Job, scratch: Path) -> CellResult:
+    try:
+        return _WORK[job.cell.kind](job, scratch)
+    except BenchError as error:
+        return CellResult(status="failed", reason=str(error))
+    except MemoryError as error:
+        return CellResult(status="oom", reason=f"out of memory: {error}")
+    except Exception as error:  # the border of the cell: the rest of the matrix goes on, the record tells
+        lines = traceback.format_exc().splitlines()
+        tail = tuple(line.replace(str(Path.home()), "~") for line in lines[-_TAIL_LINES:])
+        return CellResult(status="failed", reason=f"{type(error).__name__}: {error}", log_tail=tail)
+
+
+def _set_threads(job: Job) -> None:
+    if job.cell.kind == "generate":
+        return  # the method is a process of its own: this one needs no torch
+    import torch
+
+    torch.set_num_threads(job.profile.execution.threads)

@@ -1,0 +1,99 @@
+"""A generate cell: request -> method in its own process -> validated synthetic set."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmark.classes import CLASSES, PROMPTS
+from benchmark.contract import (
+    ClassSpec,
+    InvalidResponse,
+    MethodSpec,
+    Request,
+    SyntheticSet,
+    validate_response,
+    write_request,
+)
+from benchmark.errors import BenchError
+from benchmark.execution.inputs import protocol_of
+from benchmark.execution.jobs import CellResult, Job
+from benchmark.execution.process import Launch, Outcome, launch_process
+
+_HOST_GRACE_SECONDS = 30.0
+"""A method keeps its own deadline; the host ends it only when it does not."""
+
+
+def generate_cell(job: Job, scratch: Path) -> CellResult:
+    """Launch the method and validate what it wrote; its folder `output/` stays with the record."""
+    assert job.method is not None
+    output = scratch / "output"
+    output.mkdir()
+    request = request_of(job, job.method)
+    adaptation = protocol_of(job.profile).adaptation
+    with tempfile.TemporaryDirectory(prefix="fulora-bench-request-") as folder:
+        write_request(Path(folder), request, adaptation.pixels, adaptation.table)
+        outcome = launch_process(_launch(job, job.method, Path(folder), output))
+    facts: dict[str, Any] = {
+        "log_tail": () if outcome.status == "ok" else outcome.log_tail,
+        "peak_memory_mib": outcome.peak_memory_mib,
+        "launcher": job.profile.execution.launcher,
+        "isolation": outcome.isolation,
+    }
+    if outcome.status not in ("ok", "timeout"):
+        return CellResult(status=outcome.status, reason=outcome.message, **facts)
+    try:
+        synthetic = validate_response(output, request, job.method, partial=outcome.status == "timeout")
+    except InvalidResponse as fault:
+        if outcome.status == "timeout":
+            return CellResult(status="timeout", reason=f"{outcome.message} (nothing usable: {fault})", **facts)
+        return CellResult(status="invalid", reason=str(fault), **facts)
+    facts["outputs"] = _outputs(synthetic, outcome)
+    return CellResult(status=outcome.status, reason=outcome.message, **facts)
+
+
+def request_of(job: Job, method: MethodSpec) -> Request:
+    """What the method is told; the parameters were resolved when the key was made."""
+    return Request(
+        method=method.name,
+        parameters=job.inputs["parameters"],
+        seed=job.seed,
+        classes=tuple(ClassSpec(name=name, prompt=PROMPTS[name]) for name in CLASSES),
+        images_per_class=job.profile.images_per_class,
+        image_size=job.profile.image_size,
+        steps=job.profile.generator_steps,
+        device="cuda" if job.device == "cuda" else "cpu",
+        deadline_seconds=job.profile.execution.deadline_seconds,
+    )
+
+
+def _launch(job: Job, method: MethodSpec, request: Path, output: Path) -> Launch:
+    if job.profile.execution.launcher != "process":
+        raise BenchError(f"launcher '{job.profile.execution.launcher}' is not available; use --launcher process.")
+    return Launch(
+        command=tuple(part.replace("{folder}", str(method.folder)) for part in method.command),
+        input=request,
+        output=output,
+        model=job.model,
+        threads=job.profile.execution.threads,
+        deadline_seconds=job.profile.execution.deadline_seconds + _HOST_GRACE_SECONDS,
+        memory_mib=job.profile.execution.memory_mib,
+    )
+
+
+def _outputs(synthetic: SyntheticSet, outcome: Outcome) -> dict[str, Any]:
+    result = synthetic.result
+    return {
+        "n_images": len(synthetic),
+        "per_class": dict(Counter(synthetic.labels)),
+        "synthetic_sha256": synthetic.manifest_sha256,
+        "wall_seconds": outcome.seconds,
+        **{name: seconds for name, seconds in result.timings.items()},
+        "steps": result.steps,
+        "trained_parameters": result.trained_parameters,
+        "method_peak_memory_mib": result.peak_memory_mib,
+        "notes": list(result.notes),
+        "versions": result.versions,
+    }
