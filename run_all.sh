@@ -41,8 +41,11 @@ run_tests() {
     exec "$VENV/bin/python" -m pytest "$@"
 }
 
-command=${1:-phantom}
-[ $# -gt 0 ] && shift
+command=phantom
+if [ $# -gt 0 ] && { [ "${1#-}" = "$1" ] || [ "$1" = -h ] || [ "$1" = --help ]; }; then
+    command=$1
+    shift
+fi
 case "$command" in
     -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     setup) setup "" ;;
