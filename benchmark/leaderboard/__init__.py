@@ -1,0 +1,6 @@
+"""From records and stored predictions to tables for people and programs."""
+
+from benchmark.leaderboard.board import FORMATS, Board, build_board, write_board
+from benchmark.leaderboard.tables import Column, Estimate, Table
+
+__all__ = ["FORMATS", "Board", "Column", "Estimate", "Table", "build_board", "write_board"]

@@ -1,0 +1,145 @@
+"""What a board is read from: a run's manifest, and for every planned cell its record, if it has one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import UsageError
+from benchmark.records import Cell, Record
+from benchmark.runs import PlannedCell, Run, read_run, run_store
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A planned cell with its record and the folder of that attempt; both are `None` if it never ran."""
+
+    planned: PlannedCell
+    record: Record | None
+    folder: Path | None
+
+    @property
+    def cell(self) -> Cell:
+        """The coordinates."""
+        return self.planned.cell
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a record and it is `ok`."""
+        return self.record is not None and self.record.status == "ok"
+
+
+@dataclass(frozen=True, order=True)
+class Series:
+    """One row of a utility table: the same training, repeated. `mix` is `real`, `real+synthetic` or `synthetic`."""
+
+    backbone: str
+    augmentation: str
+    method: str
+    mix: str
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as the tables see it.
+
+    Attributes:
+        label: the run's name, made unique on this board.
+        run: its manifest.
+        cells: the planned cells in plan order.
+    """
+
+    label: str
+    run: Run
+    cells: tuple[Tried, ...]
+
+    def of_kind(self, kind: str) -> list[Tried]:
+        """The cells of one kind, in plan order."""
+        return [tried for tried in self.cells if tried.cell.kind == kind]
+
+    def utility(self) -> dict[Series, list[Tried]]:
+        """The utility cells by series, in plan order; within a series by repetition."""
+        grouped: dict[Series, list[Tried]] = {}
+        for tried in self.of_kind("utility"):
+            cell = tried.cell
+            grouped.setdefault(Series(cell.backbone, cell.augmentation, cell.method, cell.mix), []).append(tried)
+        return {series: sorted(cells, key=lambda tried: tried.cell.repetition) for series, cells in grouped.items()}
+
+    def headline(self) -> dict[Series, list[Tried]]:
+        """Per backbone, augmentation and method the series that the main table shows.
+
+        That is `real+synthetic`, or `real` for a method that yields nothing.
+        """
+        everything = self.utility()
+        chosen = {}
+        for series, cells in everything.items():
+            mixed = Series(series.backbone, series.augmentation, series.method, "real+synthetic")
+            if series.mix == "real+synthetic" or (series.mix == "real" and mixed not in everything):
+                chosen[series] = cells
+        return chosen
+
+    def control(self, series: Series) -> Series | None:
+        """The real-only series with the same backbone and augmentation, if the run planned one."""
+        for other in self.utility():
+            same = (other.backbone, other.augmentation) == (series.backbone, series.augmentation)
+            if same and other.mix == "real":
+                return other
+        return None
+
+    def generated(self, method: str) -> list[Tried]:
+        """The generate cells of a method, by repetition."""
+        cells = [tried for tried in self.of_kind("generate") if tried.cell.method == method]
+        return sorted(cells, key=lambda tried: tried.cell.repetition)
+
+    def timed_out(self, method: str) -> bool:
+        """Whether a synthetic set of this method stopped at its deadline: it is kept, and never ranked."""
+        return any(tried.record is not None and tried.record.status == "timeout" for tried in self.generated(method))
+
+    def status(self, tried: Tried) -> str:
+        """The status of a cell; one that never ran has that of the synthetic set that it waits for."""
+        if tried.record is not None:
+            return tried.record.status
+        sources = [
+            other.record.status
+            for other in self.generated(tried.cell.method)
+            if other.cell.repetition == tried.cell.repetition and other.record is not None
+        ]
+        return sources[0] if sources and sources[0] != "ok" else NOT_RUN
+
+    def summary(self, cells: Iterable[Tried]) -> str:
+        """The statuses of a series in words: `ok`, or the count of each other status."""
+        cells = list(cells)
+        method = cells[0].cell.method
+        faults = Counter(status for status in map(self.status, cells) if status != "ok")
+        late = sum(self.status(tried) == "timeout" for tried in self.generated(method))
+        if late:
+            faults["timeout"] = late
+        words = [f"{count} {status}" for status, count in sorted(faults.items())]
+        return "; ".join([*words, *(["not ranked"] if late else [])]) or "ok"
+
+
+def open_runs(folders: list[Path]) -> list[RunView]:
+    """Read the runs of a board; names that occur twice are numbered in the order given.
+
+    Raises:
+        UsageError: no folder is given, or one holds no run.
+        BenchError: a record is damaged; the message names it.
+    """
+    if not folders:
+        raise UsageError("a leaderboard needs at least one run folder. Make one with: fulora-bench run phantom")
+    views, seen = [], Counter[str]()
+    for folder in folders:
+        run, store = read_run(folder), run_store(folder)
+        cells = []
+        for planned in run.cells:
+            kind, key = planned.cell.kind, planned.key
+            found = (store.latest_ok(kind, key) or store.latest(kind, key)) if key else None
+            cells.append(Tried(planned, *(found or (None, None))))
+        seen[run.name] += 1
+        label = run.name if seen[run.name] == 1 else f"{run.name} ({seen[run.name]})"
+        views.append(RunView(label, run, tuple(cells)))
+    return views
