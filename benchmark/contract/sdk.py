@@ -23,18 +23,21 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from benchmark.contract.exits import BadRequest, DeadlineReached, Exit, MethodError
+from benchmark.contract.method import first_fault
 from benchmark.contract.png import write_gray
 from benchmark.contract.request import Request, TrainingSet, read_request, read_training_set, write_rows
 from benchmark.contract.response import RESPONSE_COLUMNS, Result
 from benchmark.errors import BenchError
 from benchmark.keys import named_seed
 
+P = TypeVar("P", bound=BaseModel)
 _STARTED = time.monotonic()
 _PROGRESS_INTERVAL = 0.5
 _REPORTED_PACKAGES = ("torch", "diffusers", "peft", "transformers", "accelerate", "numpy", "safetensors")
@@ -78,6 +81,17 @@ class Context:
         """
         if self.remaining_seconds <= 0:
             raise DeadlineReached(f"the deadline of {self.request.deadline_seconds:g} s is reached")
+
+    def parameters_as(self, model: type[P]) -> P:
+        """The request's parameters as a pydantic model of the method's own.
+
+        Raises:
+            BadRequest: a parameter is missing, unknown, of another type or out of range.
+        """
+        try:
+            return model.model_validate(self.request.parameters)
+        except ValidationError as error:
+            raise BadRequest(f"parameters of {self.request.method}: {first_fault(error)}.") from error
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Tell the host how far a stage is; written to `progress.jsonl` at most twice a second."""
