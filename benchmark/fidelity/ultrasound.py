@@ -40,7 +40,7 @@ def load(weights: Path | None, offline: bool, device: str) -> Extractor:
         ) from error
     return Extractor(
         name="ultrasound",
-        network=encoder.eval().to(device),
+        network=encoder.eval().to(device, memory_format=torch.channels_last),
         weights_sha256=file_sha256(path),
         dimension=DIMENSION,
         backend="benchmark.fidelity.ultrasound",

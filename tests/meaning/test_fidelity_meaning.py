@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter
 from benchmark.cohorts.phantom import draw_phantom
 from benchmark.fidelity import (
     Extractor,
+    FidelityOptions,
     FidelityResult,
     ImageSet,
     extract,
@@ -28,6 +29,7 @@ from benchmark.fidelity import (
     read_folder,
 )
 
+FAST = FidelityOptions(kid_subsets=10, kid_subset_size=40, floor_splits=2)
 REAL_DATA = "FULORA_BENCH_REAL_DATA"
 
 
@@ -75,7 +77,7 @@ FAULTS: dict[str, tuple[Callable[[Labelled, float], Labelled], tuple[float, ...]
 
 
 def phantom() -> Labelled:
-    cohort = draw_phantom("phantom-pretraining", size=64, seed=1, images=400, draw=2)
+    cohort = draw_phantom("phantom-pretraining", size=64, seed=1, images=300, draw=2)
     return Labelled(np.asarray(cohort.pixels), cohort.table["label"].to_numpy(dtype=str))
 
 
@@ -126,7 +128,7 @@ def halves(part: Labelled) -> tuple[Labelled, Labelled]:
 
 
 def measured(real_part: Labelled, other: Labelled, encoder: Extractor) -> FidelityResult:
-    return fidelity(ImageSet(real_part.images), ImageSet(other.images), encoder)
+    return fidelity(ImageSet(real_part.images), ImageSet(other.images), encoder, FAST)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
