@@ -33,6 +33,8 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network; what is missing is an error.")]
 RUNS = Path("results/runs")
+_BOARD_WIDTH = 150
+"""Columns of a terminal that the leaderboard needs; a narrower one, or a pipe, gets Markdown."""
 
 
 def main() -> None:
@@ -233,12 +235,16 @@ def _print_plan(session: Session, as_json: bool) -> None:
 def _publish(folder: Path, as_json: bool) -> None:
     from benchmark.publish import publish
 
-    board = publish(folder, folder / "leaderboard")
+    board = publish(folder, folder / "leaderboard", say)
     if as_json:
         _print_json(board.to_json())
         return
-    for title, frame in board.headline().items():
-        show_table([str(column) for column in frame.columns], frame.astype(str).to_numpy().tolist(), title=title)
+    main_table = board.tables[0]
+    frame = main_table.display()
+    if DATA.is_terminal and DATA.width >= _BOARD_WIDTH:
+        show_table([str(column) for column in frame.columns], frame.to_numpy().tolist(), title=main_table.title)
+    else:
+        print(main_table.to_markdown())
     say(f"leaderboard: {folder / 'leaderboard' / 'leaderboard.md'}")
 
 

@@ -20,11 +20,11 @@ from benchmark.fidelity.extractors import load_extractor
 from benchmark.matrix import REFERENCE_METHOD, Identity, package_versions
 from benchmark.methods import get_method
 from benchmark.models import BaseModel, resolve_base_model
-from benchmark.profile import BackboneEntry, MethodEntry, Profile
+from benchmark.profile import MethodEntry, Profile
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.runs import MethodFacts, PartFacts, ProtocolFacts, Run, run_store
-from benchmark.utility.backbones import backbone_weights_sha256
-from benchmark.utility.recipe import resolve_recipe
+from benchmark.utility.backbones import BackboneSpec, weights_sha256
+from benchmark.utility.recipe import check_augmentation, load_recipe
 
 if TYPE_CHECKING:
     from benchmark.cohorts.cohort import Cohort
@@ -59,6 +59,8 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         BenchError: a method, image set or weights file is missing or unfit; the message says what to do.
     """
     notes: list[str] = []
+    for augmentation in profile.utility.augmentations:
+        check_augmentation(augmentation)
     methods, parameters = _methods(profile, notes)
     device = _device(profile.execution.device, notes)
     protocol = load_protocol(profile.protocol, profile.image_size, progress=progress)
@@ -75,8 +77,10 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
             entry.name: load_extractor(entry.name, entry.weights, offline=True).weights_sha256
             for entry in profile.fidelity.extractors
         },
-        backbones={entry.name: _backbone_digest(entry) for entry in profile.utility.backbones},
-        recipe=resolve_recipe(profile.utility.recipe, profile.utility.steps).model_dump(mode="json"),
+        backbones={
+            entry.name: weights_sha256(BackboneSpec(entry.name, entry.weights)) for entry in profile.utility.backbones
+        },
+        recipe=load_recipe(profile.utility.recipe, profile.utility.steps).model_dump(mode="json"),
     )
     planner = Planner(profile, identity, run_store(folder), recompute)
     run = Run(
@@ -124,10 +128,6 @@ def _has_cuda() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _backbone_digest(entry: BackboneEntry) -> str:
-    return backbone_weights_sha256(entry.name, entry.weights)
 
 
 def _part_digests(protocol: Protocol) -> dict[str, str]:

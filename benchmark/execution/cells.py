@@ -31,7 +31,7 @@ def execute(job: Job) -> str:
     store = Store(job.store)
     started, clock = datetime.now(UTC), time.monotonic()
     with store.writing(job.cell.kind, job.key) as scratch:
-        result = _attempt(job, scratch)
+        result = _attempt(job, scratch).without_paths()
         facts: dict[str, Any] = {
             "key": job.key,
             "cell": job.cell,
@@ -56,8 +56,7 @@ def _attempt(job: Job, scratch: Path) -> CellResult:
     except MemoryError as error:
         return CellResult(status="oom", reason=f"out of memory: {error}")
     except Exception as error:  # the border of the cell: the rest of the matrix goes on, the record tells
-        lines = traceback.format_exc().splitlines()
-        tail = tuple(line.replace(str(Path.home()), "~") for line in lines[-_TAIL_LINES:])
+        tail = tuple(traceback.format_exc().splitlines()[-_TAIL_LINES:])
         return CellResult(status="failed", reason=f"{type(error).__name__}: {error}", log_tail=tail)
 
 

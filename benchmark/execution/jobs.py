@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from benchmark.contract import MethodSpec
 from benchmark.profile import Profile
 from benchmark.records import Cell, Status
+
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+@ -]+/)+([\w.+@-]*)")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ class CellResult:
         """The same result with its peak memory."""
         return replace(self, peak_memory_mib=mib)
 
+    def without_paths(self) -> CellResult:
+        """The same result with every absolute path in reason and log cut to its last part: records travel."""
+        return replace(self, reason=_cut_paths(self.reason), log_tail=tuple(_cut_paths(line) for line in self.log_tail))
+
     def fields(self) -> dict[str, Any]:
         """Its fields by name, for the record."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+
+def _cut_paths(text: str) -> str:
+    return _ABSOLUTE_PATH.sub(r"…/\1", text)

@@ -1,0 +1,158 @@
+"""A run from images to a board, its resume, and what a method that misbehaves does to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.tiny import bench, records, without_times, write_profile
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_profile(
+        tmp_path_factory.mktemp("profile"), [{"name": "real_only"}, {"name": "nothing"}, {"name": "copies"}]
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    bench("run", profile, "--out", folder)
+    return folder
+
+
+def predictions(run: Path, method: str, mix: str, repetition: int) -> str:
+    for path in (run / "store" / "utility").glob("*/[0-9]*/record.json"):
+        cell = json.loads(path.read_text())["cell"]
+        if (cell["method"], cell["mix"], cell["repetition"]) == (method, mix, repetition):
+            return (path.parent / "predictions" / "target.csv").read_text()
+    raise AssertionError(f"no utility record of {method} {mix} {repetition}")
+
+
+def test_every_cell_is_recorded_and_the_board_is_there(finished: Path):
+    kinds = [key.split("/")[0] for key in records(finished)]
+    # 3 methods x 2 repetitions; fidelity of copies against 2 references; utility of real_only, nothing and 2 mixes of copies
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"generate": 6, "fidelity": 4, "utility": 8}
+    board = (finished / "leaderboard" / "leaderboard.md").read_text()
+    assert all(name in board for name in ("real_only", "nothing", "copies"))
+    assert (finished / "leaderboard" / "samples-copies.png").stat().st_size > 1000
+
+
+def test_real_only_equals_a_method_that_yields_nothing(finished: Path):
+    for repetition in (0, 1):
+        assert predictions(finished, "real_only", "real", repetition) == predictions(
+            finished, "nothing", "real", repetition
+        )
+    assert predictions(finished, "real_only", "real", 0) != predictions(finished, "real_only", "real", 1)
+
+
+def test_a_finished_run_is_not_run_again(finished: Path, profile: Path):
+    before = {key: len(attempts) for key, attempts in records(finished).items()}
+    done = bench("run", profile, "--out", finished)
+    assert "18 cells, 18 of them done before" in done.stderr
+    assert {key: len(attempts) for key, attempts in records(finished).items()} == before
+    bench("run", profile, "--out", finished, "--recompute", "none")
+
+
+def test_a_dry_run_says_hit_or_miss_and_why_and_runs_nothing(finished: Path, profile: Path):
+    arguments = ["run", profile, "--out", finished, "--dry-run", "--json", "--set", "methods.copies.shuffled=true"]
+    refused = bench(*arguments, check=2)  # the profile names methods by path
+    assert "method of this profile" in refused.stderr
+    plan = json.loads(bench("run", profile, "--out", finished, "--dry-run", "--json", "--set", "seed=7").stdout)
+    assert {row["state"] for row in plan} == {"run", "waits"}
+    assert any("seed: " in row["why"] for row in plan)
+    assert (
+        "no ok record"
+        in bench("run", profile, "--out", finished, "--set", "seed=7", "--recompute", "none", check=1).stderr
+    )
+
+
+def test_records_and_board_hold_no_path_host_or_user(finished: Path):
+    texts = [path.read_text() for path in finished.rglob("*.json")] + [
+        (finished / "leaderboard" / "leaderboard.md").read_text()
+    ]
+    for forbidden in (str(finished.parent), str(Path.home()), os.uname().nodename, sys.prefix):
+        assert not any(forbidden in text for text in texts if len(forbidden) > 3)
+
+
+def test_run_again_wholly_gives_identical_metrics(finished: Path, profile: Path):
+    bench("run", profile, "--out", finished, "--recompute", "all")
+    for attempts in records(finished).values():
+        assert len(attempts) == 2
+        assert without_times(attempts[0]) == without_times(attempts[1])
+
+
+def test_kill_9_at_random_moments_and_the_same_command_end_as_an_undisturbed_run(
+    finished: Path, profile: Path, tmp_path: Path
+):
+    command = [sys.executable, "-m", "benchmark.cli", "run", str(profile), "--out", str(tmp_path / "run")]
+    chance = random.Random(os.urandom(4))
+    done_before: dict[str, int] = {}
+    for _ in range(3):
+        suite = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(5, 20))
+        children = psutil.Process(suite.pid).children(recursive=True) if suite.poll() is None else []
+        suite.send_signal(signal.SIGKILL)
+        suite.wait()
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert alive == [], "children outlived the run"
+        for key, attempts in records(tmp_path / "run").items():
+            done_before.setdefault(key, len(attempts))
+    bench("run", profile, "--out", tmp_path / "run")
+    ours, reference = records(tmp_path / "run"), records(finished)
+    assert {key: len(attempts) for key, attempts in ours.items()} == dict.fromkeys(reference, 1)
+    for key, attempts in ours.items():
+        assert without_times(attempts[0]) == without_times(reference[key][0])
+
+
+def test_methods_that_misbehave_are_recorded_with_a_reason_and_the_rest_completes(tmp_path: Path):
+    names = ["real_only", "broken", "late", "mislabelled", "copies"]
+    profile = write_profile(tmp_path, [{"name": name} for name in names], repetitions=1)
+    done = bench("run", profile, "--out", tmp_path / "run", check=1)
+    found = {
+        r["cell"]["method"]: r
+        for attempts in records(tmp_path / "run").values()
+        for r in attempts
+        if r["cell"]["kind"] == "generate"
+    }
+    assert {name: found[name]["status"] for name in names} == {
+        "real_only": "ok",
+        "broken": "failed",
+        "late": "timeout",
+        "mislabelled": "invalid",
+        "copies": "ok",
+    }
+    assert "out of ideas" in found["broken"]["reason"]
+    assert "cervix" in found["mislabelled"]["reason"]
+    assert found["late"]["outputs"]["n_images"] == 12
+    assert "somebody" not in json.dumps(found["broken"])
+    board = (tmp_path / "run" / "leaderboard" / "leaderboard.md").read_text()
+    assert "out of ideas" in board
+    assert "the same command tries them again" in " ".join(done.stderr.split()).lower()
+    scored = {
+        r["cell"]["method"]
+        for attempts in records(tmp_path / "run").values()
+        for r in attempts
+        if r["cell"]["kind"] == "utility"
+    }
+    assert scored == {"real_only", "copies"}
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path):
+    import fcntl
+
+    profile = write_profile(tmp_path, [{"name": "real_only"}])
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another run works" in bench("run", profile, "--out", tmp_path / "run", check=1).stderr
