@@ -27,12 +27,13 @@ NOISE = {
     "beta_end": 0.02,
     "prediction_type": "v_prediction",
     "timestep_spacing": "trailing",
+    "steps_offset": 1,
 }
 
 
 def build_autoencoder() -> Any:
     """AutoencoderKL: (n, 3, 64, 64) in [-1, 1] to latents (n, 8, 8, 8) and back; 1.8 M parameters."""
-    blocks = (32, 48, 64, 96)
+    blocks = (24, 48, 64, 96)
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,

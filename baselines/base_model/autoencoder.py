@@ -11,11 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from baselines.base_model import workers
 from baselines.base_model.architecture import build_autoencoder
 from baselines.base_model.images import ImageSet
 from baselines.base_model.progress import Average, Budget, Stage, rate_shape
 
-BATCH = 24
+BATCH = 24  # over all workers
 RATE = 8e-4
 KL_WEIGHT = 2e-3
 CRITIC_FROM = 0.3  # part of the budget after which the critic joins
@@ -61,6 +62,7 @@ class PatchCritic(nn.Module):
         self.score = spectral_norm(nn.Conv2d(96, 1, 3, padding=1))
 
     def forward(self, grey: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Scores (n, 1, 16, 16) of (n, 1, 64, 64), and the features of each layer."""
         features = []
         for layer in self.layers:
             grey = F.leaky_relu(layer(grey), 0.2)
@@ -79,19 +81,19 @@ def train_autoencoder(images: ImageSet, work: Path, budget: Budget, seed: int) -
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-4)
     rival = torch.optim.AdamW(critic.parameters(), lr=RATE / 2, betas=(0.5, 0.99), weight_decay=1e-4)
     average = Average([model], decay=0.998)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * workers.rank())
     parts = {"model": model, "critic": critic, "optimiser": optimiser, "rival": rival}
     stage = Stage("autoencoder", work, budget, parts, average, generator)
     stage.resume()
     while stage.spent < 1:
-        batch = torch.randint(len(images.pixels), (BATCH,), generator=generator).numpy()
+        batch = torch.randint(len(images.pixels), (BATCH // workers.count(),), generator=generator).numpy()
         real = to_rgb(images.pixels[batch])
         if torch.rand((), generator=generator) < 0.5:
             real = real.flip(3)
         for group, rate in ((optimiser, RATE), (rival, RATE / 2)):
             for settings in group.param_groups:
                 settings["lr"] = rate * rate_shape(stage.spent, stage.step)
-        stage.advance(BATCH, _step(stage, real, generator))
+        stage.advance(len(batch), _step(stage, real, generator))
         average.update(stage.step)
     stage.save()
     average.store_into_modules()
@@ -120,6 +122,7 @@ def _step(stage: Stage, real: torch.Tensor, generator: torch.Generator) -> dict[
         losses |= {"fooling": fooling.detach(), "matching": matching.detach()}
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    workers.average_gradients(model.parameters())
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     if critical:
@@ -144,6 +147,7 @@ def _train_critic(
     loss = F.relu(1 + false).mean() + F.relu(1 - true).mean()
     rival.zero_grad(set_to_none=True)
     loss.backward()
+    workers.average_gradients(critic.parameters())
     rival.step()
     return loss.detach()
 

@@ -11,12 +11,13 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 from torch.nn import functional as F
 
+from baselines.base_model import workers
 from baselines.base_model.architecture import build_text_encoder, build_unet, training_scheduler
 from baselines.base_model.progress import Average, Budget, Stage, rate_shape
 from baselines.base_model.tokenizer import MAX_LENGTH
 from benchmark.classes import CLASSES, PROMPTS
 
-BATCH = 128
+BATCH = 128  # over all workers
 RATE = 6e-4
 DROPOUT = 0.1  # captions replaced by the empty one, for classifier-free guidance
 
@@ -53,7 +54,7 @@ def train_denoiser(latents: Latents, tokenizer: Any, work: Path, budget: Budget,
     weights = [*unet.parameters(), *text.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=RATE, betas=(0.9, 0.99), weight_decay=1e-2)
     average = Average([unet, text], decay=0.9995)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * workers.rank())
     parts = {"unet": unet, "text": text, "optimiser": optimiser}
     stage = Stage("denoiser", work, budget, parts, average, generator)
     stage.resume()
@@ -62,13 +63,14 @@ def train_denoiser(latents: Latents, tokenizer: Any, work: Path, budget: Budget,
     while stage.spent < 1:
         for settings in optimiser.param_groups:
             settings["lr"] = RATE * rate_shape(stage.spent, stage.step, warmup=300)
-        index = torch.randint(len(latents.labels), (BATCH,), generator=generator)
+        index = torch.randint(len(latents.labels), (BATCH // workers.count(),), generator=generator)
         loss = _loss(stage, scheduler, latents.draw(index, generator), (ids, latents.labels[index]))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        workers.average_gradients(weights)
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
-        stage.advance(BATCH, {"v": loss.detach()})
+        stage.advance(len(index), {"v": loss.detach()})
         average.update(stage.step)
     stage.save()
     average.store_into_modules()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from baselines.base_model import workers
 from benchmark.errors import UsageError
 
 
@@ -84,22 +85,26 @@ class Stage:
 
     @property
     def checkpoint(self) -> Path:
+        """The file that holds the stage's state."""
         return self.work / f"{self.name}.pt"
 
     @property
     def spent(self) -> float:
+        """The part of the budget that is used."""
         return self.budget.spent(self.step, self.seconds)
 
     def advance(self, images: int, losses: dict[str, torch.Tensor]) -> None:
         """Count one optimiser step; every 50 steps log the smoothed losses, every 2 minutes save."""
         now = time.monotonic()
-        self.seconds += now - self._tick
+        self.seconds = workers.agree(self.seconds + now - self._tick)
         self._tick = now
         self.step += 1
-        self.images += images
+        self.images += images * workers.count()
         for name, value in losses.items():
             old = self.losses.get(name, float(value))
             self.losses[name] = old + 0.02 * (float(value) - old)
+        if workers.rank() != 0:
+            return
         if self.step % 50 == 0:
             self._log()
         if now - self._saved > 120:
@@ -114,7 +119,9 @@ class Stage:
             print(json.dumps(row), flush=True)
 
     def save(self) -> None:
-        """Write the checkpoint by a rename, so that a kill leaves the last one whole."""
+        """Write the checkpoint by a rename, so that a kill leaves the last one whole (worker 0 only)."""
+        if workers.rank() != 0:
+            return
         state = {
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
             "average": self.average.weights,
@@ -135,7 +142,10 @@ class Stage:
             part.load_state_dict(state["parts"][name])
         for weight, stored in zip(self.average.weights, state["average"], strict=True):
             weight.copy_(stored)
-        self.generator.set_state(state["generator"])
         self.step, self.images, self.seconds, self.losses = state["counts"]
+        if workers.rank() == 0:
+            self.generator.set_state(state["generator"])
+        else:
+            self.generator.manual_seed(workers.rank() * 1_000_003 + self.step)
         print(f"{self.name}: resumed at step {self.step} ({self.seconds / 60:.1f} min)", flush=True)
         self._tick = time.monotonic()

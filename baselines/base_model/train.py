@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from baselines.base_model import workers
 from baselines.base_model.autoencoder import encode_all, train_autoencoder, whiten_latents
 from baselines.base_model.denoiser import Latents, train_denoiser
 from baselines.base_model.export import export_pipeline, write_record
@@ -29,15 +30,15 @@ from benchmark.errors import BenchError
 def train(arguments: argparse.Namespace) -> None:
     """Both stages and the export, each going on from its checkpoint."""
     work, out = arguments.work, arguments.out
-    work.mkdir(parents=True, exist_ok=True)
     images = load_folder(arguments.images, work)
-    print(f"{len(images.pixels)} images, sha256 {images.sha256[:16]}", flush=True)
     budget = Budget(arguments.vae_steps, None if arguments.vae_steps else arguments.vae_minutes)
     vae, first = train_autoencoder(images, work, budget, arguments.seed)
     latents = _latents(vae, images, work / f"latents-{first.step}.pt")
     tokenizer = build_tokenizer(PROMPTS.values())
     budget = Budget(arguments.unet_steps, None if arguments.unet_steps else arguments.unet_minutes)
     unet, text, second = train_denoiser(latents, tokenizer, work, budget, arguments.seed)
+    if workers.rank() != 0:
+        return
     modules = {"vae": vae, "unet": unet, "text_encoder": text, "tokenizer": tokenizer}
     weights = export_pipeline(modules, out)
     data = {"images": len(images.pixels), "pixels_sha256": images.sha256, "seed": arguments.seed}
@@ -46,7 +47,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 def _latents(vae: Any, images: ImageSet, stored: Path) -> Latents:
     """Whiten the latents of the trained autoencoder (in place) and encode every image once."""
-    if not stored.exists():
+    if workers.rank() == 0 and not stored.exists():
         mean, std = encode_all(vae, images)
         moments = {
             "center": mean.mean((0, 2, 3)),
@@ -54,7 +55,10 @@ def _latents(vae: Any, images: ImageSet, stored: Path) -> Latents:
         }
         spread = moments["spread"].view(1, -1, 1, 1)
         mean, std = (mean - moments["center"].view(1, -1, 1, 1)) / spread, std / spread
-        torch.save({**moments, "mean": mean, "std": std}, stored)
+        partial = stored.with_suffix(".partial")
+        torch.save({**moments, "mean": mean, "std": std}, partial)
+        partial.replace(stored)
+    workers.agree(0.0)  # the others wait for the file
     kept = torch.load(stored, weights_only=True)
     whiten_latents(vae, kept["center"], kept["spread"])
     return Latents(kept["mean"], kept["std"], torch.from_numpy(images.labels))
@@ -66,20 +70,21 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="pipeline folder to write")
     parser.add_argument("--work", type=Path, default=Path(".work/base"), help="checkpoints and loss log")
     parser.add_argument("--vae-minutes", type=float, default=18, help="budget of the autoencoder")
-    parser.add_argument("--vae-steps", type=int, help="the same in steps of 24 images (repeatable)")
+    parser.add_argument("--vae-steps", type=int, help="the same in steps of 24 images")
     parser.add_argument("--unet-minutes", type=float, default=60, help="budget of UNet and text encoder")
-    parser.add_argument("--unet-steps", type=int, help="the same in steps of 128 images (repeatable)")
+    parser.add_argument("--unet-steps", type=int, help="the same in steps of 128 images")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     arguments = _arguments(argv)
-    torch.set_num_threads(arguments.threads)
     try:
-        train(arguments)
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        load_folder(arguments.images, arguments.work)
+        workers.run_workers(train, arguments)
     except BenchError as error:
         print(error, file=sys.stderr)
         return error.exit_code
