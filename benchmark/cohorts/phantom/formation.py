@@ -20,13 +20,13 @@ def form_image(canvas: Canvas, settings: dict[str, float], size: int, rng: np.ra
     """One B-mode image, uint8 of shape (size, size), from the tissue on the canvas."""
     view, depth = canvas.beams.view, canvas.beams.depth
     part = depth / np.float32(view.depth)
-    shape = canvas.level.shape
+    shape = canvas.beams.grid
     level = canvas.level + coarse_noise(shape, rng) * np.float32(1.5)
     amplitude = np.exp(level * DB)
     field = _scatterers(amplitude, canvas.coherence, rng)
     field = _axial(field, settings["axial_mm"] / (view.depth / shape[0]))
     field = _lateral(field, _lateral_sigma(canvas, settings, part))
-    echo = np.hypot(field[0], field[1])
+    echo: F32 = np.hypot(field[0], field[1])
     echo *= np.exp(-DB * np.float32(settings["contact_db"]) * _contact(shape[1], rng))
     # Attenuation is a property of the path: what lies behind bone is dark, what lies behind water is bright.
     path = np.cumsum(canvas.loss - np.float32(ASSUMED_LOSS), axis=0) * np.float32(view.depth / shape[0])
@@ -47,9 +47,9 @@ def form_image(canvas: Canvas, settings: dict[str, float], size: int, rng: np.ra
 
 def coarse_noise(shape: tuple[int, int], rng: np.random.Generator, knots: int = 7) -> F32:
     """Smooth noise of unit variance at its knots: tissue is never uniform."""
-    values = rng.standard_normal((knots, knots), dtype=np.float32)
-    smooth: F32 = _hat(shape[0], knots) @ values @ _hat(shape[1], knots).T
-    return smooth
+    values: F32 = rng.standard_normal((knots, knots), dtype=np.float32)
+    columns: F32 = values @ _hat(shape[1], knots).T
+    return np.matmul(_hat(shape[0], knots), columns, dtype=np.float32)
 
 
 def _contact(lines: int, rng: np.random.Generator) -> F32:
@@ -92,7 +92,7 @@ def _lateral_sigma(canvas: Canvas, settings: dict[str, float], part: F32) -> F32
     """Lateral width of the beam in lines, shape (rows, 1): narrowest at the focus."""
     view = canvas.beams.view
     width_mm = np.float32(settings["lateral_mm"]) * np.sqrt(1 + (2.2 * (part - np.float32(settings["focus"]))) ** 2)
-    lines = canvas.level.shape[1]
+    lines = canvas.beams.grid[1]
     if view.kind == "linear":
         sigma = width_mm * np.float32(lines / view.width)
     else:

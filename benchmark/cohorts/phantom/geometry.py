@@ -67,9 +67,14 @@ class Beams:
     direction_x: F32
     direction_y: F32
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and lines."""
+        return int(self.x.shape[0]), int(self.x.shape[1])
+
     def block(self, x: float, y: float, radius: float) -> tuple[slice, slice]:
         """The smallest block of rows and lines that holds a disc (mm); empty slices if it lies outside."""
-        rows, lines = self.x.shape
+        rows, lines = self.grid
         if self.view.kind == "linear":
             near, far = y - radius, y + radius
             left, right = (x - radius) / self.view.width + 0.5, (x + radius) / self.view.width + 0.5

@@ -186,11 +186,11 @@ def thorax(patient: Patient, rng: np.random.Generator) -> list[Shape]:
         (-0.27, -0.16, 0.16, 0.14),
         (-0.27, 0.16, 0.16, 0.13),
     ):
-        along, aside = along * grow, aside * grow
+        ahead, beside = along * grow, aside * grow
         shapes.append(
             Shape(
-                x + along * cosine - aside * sine,
-                y + along * sine + aside * cosine,
+                x + ahead * cosine - beside * sine,
+                y + ahead * sine + beside * cosine,
                 length * grow * squeeze,
                 width * grow * squeeze,
                 turn=axis,

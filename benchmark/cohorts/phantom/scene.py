@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmark.cohorts.phantom import others, planes
 from benchmark.cohorts.phantom.formation import coarse_noise, form_image
-from benchmark.cohorts.phantom.geometry import VIEWS, make_beams, make_view
+from benchmark.cohorts.phantom.geometry import VIEWS, View, make_beams, make_view
 from benchmark.cohorts.phantom.patient import Patient
 from benchmark.cohorts.phantom.scanners import ScannerRange, draw_settings
 from benchmark.cohorts.phantom.tissue import FLUID, Canvas, Frame, Shape
@@ -29,16 +30,29 @@ TURN = {"abdomen": math.pi, "thorax": math.pi, "brain": 0.55, "femur": 0.6}
 """How far a plane may be turned to either side, radians."""
 
 
+@dataclass(frozen=True)
+class _Subject:
+    """What is shown: its painter, the name that sets how it lies, half its size (mm), and whether it is cut."""
+
+    painter: Painter
+    name: str
+    half: float
+    cut: bool
+
+    @property
+    def stretch(self) -> float:
+        """Room that long structures take beyond their frame."""
+        return 1.35 if self.name in ("femur", "other") else 1.0
+
+
 def draw_image(label: str, patient: Patient, scanner: ScannerRange, size: int, rng: np.random.Generator) -> np.ndarray:
     """One image, uint8 of shape (size, size)."""
     settings = draw_settings(scanner, rng)
     kind = VIEWS[int(np.searchsorted(np.cumsum(scanner.views), rng.random() * sum(scanner.views), side="right"))]
-    painter, name, cut = _choose(label, rng)
-    half = _half_size(name, patient) * float(rng.uniform(0.9, 1.0))
-    stretch = 1.35 if name in ("femur", "other") else 1.0
-    height = float(np.clip(2.0 * half * stretch / settings["fill"], 45.0, 220.0))
-    if name == "femur":
-        height = max(height, 2.6 * half / settings["aspect"])
+    subject = _choose(label, patient, rng)
+    height = float(np.clip(2.0 * subject.half * subject.stretch / settings["fill"], 45.0, 220.0))
+    if subject.name == "femur":
+        height = max(height, 2.6 * subject.half / settings["aspect"])
     # A shallow window is scanned at a higher frequency: the point-spread function shrinks with it.
     finer = min(1.15, (height / 110.0) ** 0.7)
     settings["axial_mm"] *= finer
@@ -49,23 +63,23 @@ def draw_image(label: str, patient: Patient, scanner: ScannerRange, size: int, r
         settings["attenuation_db_mm"],
         settings["shadow"],
     )
-    frame = _pose(name, patient, half, (view.width, view.height), settings["offset"], rng)
-    if cut:
-        frame = _push_out(frame, view.width, view.height, rng)
-    _surroundings(canvas, frame, name, patient, rng)
-    canvas.paint(frame, painter(patient, rng))
+    frame = _pose(subject, patient, view, settings["offset"], rng)
+    if subject.cut:
+        frame = _push_out(frame, view, rng)
+    _surroundings(canvas, frame, subject, patient, rng)
+    canvas.paint(frame, subject.painter(patient, rng))
     return form_image(canvas, settings, size, rng)
 
 
-def _choose(label: str, rng: np.random.Generator) -> tuple[Painter, str, bool]:
-    """The painter, the name that sets size and turn, and whether the plane is cut by the field's edge."""
-    if label != "other":
-        return PLANES[label], label, False
-    other = OTHERS[int(rng.integers(len(OTHERS)))]
-    if other is not None:
-        return other, "other", False
-    name = ("abdomen", "brain", "thorax")[int(rng.integers(3))]
-    return PLANES[name], name, True
+def _choose(label: str, patient: Patient, rng: np.random.Generator) -> _Subject:
+    """The plane of that label, a little smaller where it is met off its middle; one of many for `other`."""
+    painter, name, cut = PLANES.get(label), label, False
+    if label == "other":
+        painter = OTHERS[int(rng.integers(len(OTHERS)))]
+    if painter is None:
+        name, cut = ("abdomen", "brain", "thorax")[int(rng.integers(3))], True
+        painter = PLANES[name]
+    return _Subject(painter, name, _half_size(name, patient) * float(rng.uniform(0.9, 1.0)), cut)
 
 
 def _half_size(name: str, patient: Patient) -> float:
@@ -81,38 +95,35 @@ def _half_size(name: str, patient: Patient) -> float:
     return patient.trunk_mm
 
 
-def _pose(
-    name: str, patient: Patient, half: float, window: tuple[float, float], offset: float, rng: np.random.Generator
-) -> Frame:
+def _pose(subject: _Subject, patient: Patient, view: View, offset: float, rng: np.random.Generator) -> Frame:
     """The structure near the middle of the window, turned as the fetus lies."""
     angle = float(rng.uniform(0, 2 * math.pi))
-    x = offset * window[1] * math.cos(angle)
-    y = window[1] * 0.53 + offset * window[1] * math.sin(angle)
-    turn = float(rng.uniform(-1, 1)) * TURN.get(name, 0.5)
-    if name in ("brain", "femur") and rng.random() < 0.5:
+    x = offset * view.height * math.cos(angle)
+    y = view.height * 0.53 + offset * view.height * math.sin(angle)
+    turn = float(rng.uniform(-1, 1)) * TURN.get(subject.name, 0.5)
+    if subject.name in ("brain", "femur") and rng.random() < 0.5:
         turn += math.pi
-    if name == "femur":
-        y = min(y, 0.5 * window[1])
+    if subject.name == "femur":
+        y = min(y, 0.5 * view.height)
         turn = math.remainder(turn, math.pi)
-    mirror = patient.left < 0
-    return Frame(x, y, half, turn, mirror, (float(rng.uniform(0.01, 0.03)), *patient.sway))
+    sway = (float(rng.uniform(0.01, 0.03)), *patient.sway)
+    return Frame(x, y, subject.half, turn, patient.left < 0, sway)
 
 
-def _push_out(frame: Frame, width: float, height: float, rng: np.random.Generator) -> Frame:
+def _push_out(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     """Move a structure so that more than half of it lies outside the field."""
     side = 1.0 if rng.random() < 0.5 else -1.0
-    x = side * (0.34 * width + 0.3 * frame.scale * float(rng.random()))
-    y = height * float(rng.uniform(0.55, 0.95))
+    x = side * (0.34 * view.width + 0.3 * frame.scale * float(rng.random()))
+    y = view.height * float(rng.uniform(0.55, 0.95))
     return Frame(x, y, frame.scale * float(rng.uniform(0.9, 1.2)), frame.turn, frame.mirror, frame.wobble)
 
 
-def _surroundings(canvas: Canvas, frame: Frame, name: str, patient: Patient, rng: np.random.Generator) -> None:
+def _surroundings(canvas: Canvas, frame: Frame, subject: _Subject, patient: Patient, rng: np.random.Generator) -> None:
     """Soft tissue everywhere, the mother's wall under the probe, a pocket of water, placenta, the far wall."""
-    view = canvas.beams.view
     canvas.level += np.float32(-2.0)
-    canvas.level += coarse_noise((canvas.level.shape[0], canvas.level.shape[1]), rng, knots=5) * np.float32(3.5)
+    canvas.level += coarse_noise(canvas.beams.grid, rng, knots=5) * np.float32(3.5)
     pocket = 0.95 + 0.45 * patient.water
-    across = 1.35 if name in ("femur", "other") else 1.0
+    across = subject.stretch
     drift = frame.scale * float(rng.uniform(0.15, 0.55))
     angle = float(rng.uniform(0, 2 * math.pi))
     tilt = float(rng.uniform(-0.5, 0.5))
@@ -127,7 +138,7 @@ def _surroundings(canvas: Canvas, frame: Frame, name: str, patient: Patient, rng
     elif rng.random() < 0.7:
         shapes.append(Shape(0.2, pocket * across, pocket * 1.2, 0.3, level=1.0, bend=-0.2, loss=0.11))
     canvas.paint(water, shapes)
-    wall = patient.wall * view.depth
+    wall = patient.wall * canvas.beams.view.depth
     weight = np.clip((wall - canvas.beams.depth) / np.float32(canvas.step) * 0.7 + 0.5, 0, 1)
     bands = 7.0 + 4.0 * np.cos(canvas.beams.depth * np.float32(2 * math.pi / max(0.45 * wall, 2.0)))
     canvas.level += weight * (bands.astype(np.float32) - canvas.level)

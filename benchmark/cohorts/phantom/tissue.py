@@ -59,13 +59,13 @@ class Canvas:
     """Echo level (dB), attenuation (dB/mm) and coherence (0 to 1) of every sample of a beam grid."""
 
     def __init__(self, beams: Beams, tissue_loss: float, shadow: float) -> None:
-        shape = beams.x.shape
+        shape = beams.grid
         self.beams = beams
         self.tissue_loss = tissue_loss
         self.shadow = shadow
-        self.level = np.zeros(shape, dtype=np.float32)
-        self.loss = np.full(shape, tissue_loss, dtype=np.float32)
-        self.coherence = np.zeros(shape, dtype=np.float32)
+        self.level: F32 = np.zeros(shape, dtype=np.float32)
+        self.loss: F32 = np.full(shape, tissue_loss, dtype=np.float32)
+        self.coherence: F32 = np.zeros(shape, dtype=np.float32)
         self.step = beams.view.height / shape[0]
 
     def paint(self, frame: Frame, shapes: list[Shape]) -> None:
@@ -133,7 +133,7 @@ class Canvas:
         along = np.float32(cosine) * beam_y - np.float32(sine) * beam_x
         own_cosine, own_sine = np.float32(math.cos(shape.turn)), np.float32(math.sin(shape.turn))
         facing = u * (across * own_cosine + along * own_sine) + v * (along * own_cosine - across * own_sine)
-        graze: F32 = np.float32(1) - facing * facing
+        graze: F32 = np.subtract(np.float32(1), np.square(facing), dtype=np.float32)
         return graze * graze
 
 
