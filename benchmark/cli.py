@@ -235,7 +235,7 @@ def _print_plan(session: Session, as_json: bool) -> None:
 def _publish(folder: Path, as_json: bool) -> None:
     from benchmark.publish import publish
 
-    board = publish(folder, folder / "leaderboard", say)
+    board = publish(folder, folder / "leaderboard", say, private=True)
     if as_json:
         _print_json(board.to_json())
         return
@@ -337,12 +337,18 @@ def leaderboard(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the leaderboard from records."""
-    from benchmark.leaderboard import build_board, write_board
+    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids."""
+    from benchmark.leaderboard import FORMATS, build_board, write_board
+    from benchmark.publish import publish
 
-    board = build_board(runs)
+    chosen = tuple(formats.split(","))
+    if out is not None and len(runs) == 1 and set(chosen) == set(FORMATS):
+        board = publish(runs[0], out, say, private=False)
+    else:
+        board = build_board(runs)
+        if out is not None:
+            write_board(board, out, chosen)
     if out is not None:
-        write_board(board, out, tuple(formats.split(",")))
         say(f"written to {out}")
     if as_json:
         _print_json(board.to_json())

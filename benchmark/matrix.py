@@ -59,6 +59,11 @@ class Identity:
         rooms = sorted({room for rooms in _ROOMS.values() for room in rooms})
         return {room: tree_sha256(root / room, ("**/*.py",)) for room in rooms}
 
+    @cached_property
+    def packages(self) -> dict[str, dict[str, str]]:
+        """Installed versions of the packages that each kind of cell computes with."""
+        return {kind: package_versions(kind) for kind in _PACKAGES}
+
 
 def package_versions(kind: str) -> dict[str, str]:
     """Installed versions of the packages that a kind of cell computes with."""
@@ -156,7 +161,7 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         "image_size": profile.image_size,
         "device": identity.device,
         "threads": profile.execution.threads,
-        "packages": package_versions(cell.kind),
+        "packages": identity.packages[cell.kind],
         "code": {room: identity.code[room] for room in _ROOMS[cell.kind]},
     }
     if cell.kind == "generate":

@@ -1,4 +1,4 @@
-"""From a run to what people open: the board and the sample grids."""
+"""From a run to what people open: the board, the sample grids, and the records that both were made from."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.leaderboard import Board, build_board, write_board
-from benchmark.pictures import real_by_class, write_sample_grids
+from benchmark.pictures import FREE_PROTOCOLS, real_by_class, write_sample_grids
 from benchmark.protocol import load_protocol
-from benchmark.runs import read_run
+from benchmark.runs import read_run, run_records, run_store
+
+RECORDS = "records.jsonl"
 
 
-def publish(folder: Path, out: Path, say: Callable[[str], None]) -> Board:
-    """Write the board and the pictures of a run into `out`; everything is rebuilt from records and images.
+def publish(folder: Path, out: Path, say: Callable[[str], None], *, private: bool) -> Board:
+    """Write board, pictures and records of one run into `out`; everything is rebuilt from records and images.
 
-    Pictures that hold images of a cohort under licence go to `out/private`, which git ignores.
+    Args:
+        folder: the run.
+        out: folder to write to.
+        say: told what was left out of a picture, and why.
+        private: also draw pictures that hold images of a cohort under licence, into `out/private`, which git ignores.
     """
     board = build_board([folder])
     write_board(board, out)
     run = read_run(folder)
-    protocol = load_protocol(run.protocol.name, int(run.profile["image_size"]))
-    grids = write_sample_grids(folder, out, real_by_class(protocol.adaptation))
-    for note in grids.notes:
+    lines = [record.model_dump_json() for record, _ in run_records(run, run_store(folder))]
+    (out / RECORDS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    real = None
+    if private or run.protocol.name in FREE_PROTOCOLS:
+        real = real_by_class(load_protocol(run.protocol.name, int(run.profile["image_size"])).adaptation)
+    for note in write_sample_grids(folder, out, real).notes:
         say(note)
     return board

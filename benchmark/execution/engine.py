@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from benchmark.errors import BenchError
 from benchmark.execution.jobs import Job
 from benchmark.execution.planner import Decision, Planner
-from benchmark.matrix import seed_of
+from benchmark.matrix import REFERENCE_METHOD, seed_of
 from benchmark.records import Cell, Record, Status
 from benchmark.runs import Run
 
@@ -107,18 +107,19 @@ class _Loop:
             self.run.model_copy(update={"cells": self.planner.planned()}).write(self.folder)
 
     def _submit_ready(self) -> None:
+        """Give every free worker the most urgent cell that can run; the rest waits here, where the order is ours."""
         from benchmark.execution.cells import execute
 
+        free = self.planner.profile.execution.worker_count() - len(self.running)
+        if free <= 0:
+            return
         busy = {cell for cell, _, _ in self.running.values()}
-        for cell in self.planner.cells:
-            if cell in busy:
-                continue
-            choice = self.planner.decide(cell)
-            if choice.state != "run":
-                continue
-            job = self._job(cell, choice)
+        choices = {cell: self.planner.decide(cell) for cell in self.planner.cells if cell not in busy}
+        ready = sorted((cell for cell, choice in choices.items() if choice.state == "run"), key=_urgency)
+        for cell in ready[:free]:
+            choice = choices[cell]
             self.listener.started(cell, choice.why)
-            future = self.client.submit(execute, job, pure=False, retries=0, priority=_priority(cell))
+            future = self.client.submit(execute, self._job(cell, choice), pure=False, retries=0)
             self.running[future] = (cell, choice, time.monotonic())
 
     def _job(self, cell: Cell, choice: Decision) -> Job:
@@ -199,11 +200,11 @@ def _model_folder(planner: Planner, cell: Cell) -> Path | None:
     return planner.identity.base_model.folder
 
 
-def _priority(cell: Cell) -> int:
-    """Long chains first: generate, then the judges that fidelity waits for, then the rest."""
-    if cell.kind == "generate":
-        return 20
-    return 10 if cell.mix == "real" else 0
+def _urgency(cell: Cell) -> int:
+    """Long chains first: the judge that fidelity waits for, then generate, then what depends on neither."""
+    if cell.method == REFERENCE_METHOD:
+        return 0
+    return 1 if cell.kind == "generate" else 2
 
 
 def _missing(misses: list[Cell], choices: dict[Cell, Decision]) -> str:
