@@ -27,7 +27,7 @@ CHECKED_SHARE = 12
 class Settings:
     """Training settings; the defaults made the shipped weights."""
 
-    steps: int = 3000
+    steps: int = 1000
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
