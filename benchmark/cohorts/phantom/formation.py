@@ -83,8 +83,10 @@ def _axial(field: np.ndarray, sigma: float) -> np.ndarray:
     kernel = (kernel / math.sqrt(float((kernel**2).sum()))).astype(np.float32)
     padded = np.pad(field, ((0, 0), (taps, taps), (0, 0)))
     out = kernel[0] * padded[:, : field.shape[1]]
+    part = np.empty_like(out)
     for tap in range(1, 2 * taps + 1):
-        out += kernel[tap] * padded[:, tap : tap + field.shape[1]]
+        np.multiply(kernel[tap], padded[:, tap : tap + field.shape[1]], out=part)
+        out += part
     return out
 
 
@@ -110,8 +112,10 @@ def _lateral(field: np.ndarray, sigma: F32) -> np.ndarray:
     lines = field.shape[2]
     padded = np.pad(field, ((0, 0), (0, 0), (taps, taps)))
     out = kernels[:, :1] * padded[:, :, :lines]
+    part = np.empty_like(out)
     for tap in range(1, 2 * taps + 1):
-        out += kernels[:, tap : tap + 1] * padded[:, :, tap : tap + lines]
+        np.multiply(kernels[:, tap : tap + 1], padded[:, :, tap : tap + lines], out=part)
+        out += part
     return out
 
 

@@ -105,13 +105,13 @@ class Canvas:
         unit = self.step / frame.scale
         if shape.shell:
             away = np.abs(away) - np.float32(max(shape.shell, 0.45 * unit))
-        weight = np.clip(np.float32(0.5) - away * np.float32(1 / (1.2 * unit)), 0, 1)
+        weight = _clamp(np.float32(0.5) - away * np.float32(1 / (1.2 * unit)))
         if shape.arc is not None:
             middle, half = shape.arc
             toward = (u * np.float32(math.cos(middle)) + v * np.float32(math.sin(middle))) / (radius + np.float32(1e-6))
-            weight = weight * np.clip((toward - np.float32(math.cos(half))) * np.float32(6), 0, 1)
+            weight *= _clamp((toward - np.float32(math.cos(half))) * np.float32(6))
         if shape.gain != 1.0:
-            weight = weight * np.float32(shape.gain)
+            weight *= np.float32(shape.gain)
         level: F32 | np.float32 = np.float32(shape.level)
         if shape.specular:
             level = level - np.float32(shape.specular) * self._graze(
@@ -135,6 +135,13 @@ class Canvas:
         facing = u * (across * own_cosine + along * own_sine) + v * (along * own_cosine - across * own_sine)
         graze: F32 = np.subtract(np.float32(1), np.square(facing), dtype=np.float32)
         return graze * graze
+
+
+def _clamp(values: F32) -> F32:
+    """The values between 0 and 1, in place: several times as fast as np.clip on small blocks."""
+    np.maximum(values, np.float32(0), out=values)
+    np.minimum(values, np.float32(1), out=values)
+    return values
 
 
 def blend(under: F32, over: F32 | np.float32, weight: F32) -> None:
