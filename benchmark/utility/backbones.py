@@ -33,8 +33,7 @@ class BackboneInfo:
 
 
 _NAMED = (
-    BackboneInfo("regnetx_002", "RegNetX-200MF: the light default, trained from scratch", 2.3, "pycls_in1k"),
-    BackboneInfo("resnet10t", "ResNet-10-T: a small residual network for 64 px from scratch", 4.9, "c3_in1k"),
+    BackboneInfo("resnet10t", "ResNet-10-T: the light default, trained from scratch at 64 px", 4.9, "c3_in1k"),
     BackboneInfo("densenet169", "DenseNet169 of the study", 12.5, "tv_in1k", True),
     BackboneInfo("mobilenetv2_100", "MobileNetV2 of the study", 2.2, "ra_in1k", True),
     BackboneInfo("efficientnet_b0", "EfficientNet-B0 of the study", 4.0, "ra_in1k", True),

@@ -22,7 +22,8 @@ class Recipe(BaseModel):
         learning_rate: peak rate; `schedule` cosine falls to 0 after a linear rise over `warmup_steps`.
         image_size: side in pixels to which images are brought; `None` keeps them.
         normalise: `unit` is [0, 1]; `centred` subtracts 0.5 and divides by 0.25.
-        precision: `bf16` trains under autocast; prediction is always fp32.
+        precision: `bf16` trains under autocast, `auto` does so where the device computes it natively
+            (`training.resolve_precision`; what it gives belongs into the key). Prediction is always fp32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +40,7 @@ class Recipe(BaseModel):
     steps: int = Field(ge=1)
     image_size: int | None = Field(default=None, ge=32)
     normalise: Literal["unit", "centred"] = "unit"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -62,8 +63,9 @@ _PRESETS = (
         schedule="cosine",
         warmup_steps=20,
         batch=32,
-        steps=150,
+        steps=100,
         normalise="centred",
+        precision="auto",
     ),
 )
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _PRESETS}

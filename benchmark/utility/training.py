@@ -103,6 +103,17 @@ def train_classifier(
     )
 
 
+def resolve_precision(recipe: Recipe, device: str) -> str:
+    """`fp32` or `bf16`: what `auto` means on this device. Emulated bf16 would be slower than fp32."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if device.startswith("cuda"):
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if native else "fp32"
+
+
 def predict(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Class probabilities (m, n_classes) of (m, s, s) grey images: softmax in float64 of fp32 logits."""
     if images.ndim != 3 or images.dtype != np.uint8:
@@ -124,6 +135,7 @@ def _run_steps(
     optimizer = _optimizer(network, recipe)
     order = _order(len(targets), recipe.batch, named_seed("order", options.seed))
     generator = torch.Generator().manual_seed(named_seed("augmentation", options.seed))
+    half = resolve_precision(recipe, options.device) == "bf16"
     losses: list[float] = []
     for step in range(recipe.steps):
         chosen = next(order).to(pixels.device)
@@ -131,7 +143,7 @@ def _run_steps(
         rate = recipe.learning_rate * _rate(step, recipe)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(options.device, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
             logits = network(_normalise(batch, recipe))
         loss = F.cross_entropy(logits.float(), targets[chosen], label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
