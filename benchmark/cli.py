@@ -138,7 +138,8 @@ def prepare(
     else:
         for entry in reports:
             show_table(
-                ("", entry["name"]), [(key, value) for key, value in entry.items() if key not in {"name", "notes"}]
+                ("", entry["name"]),
+                [(key, _brief(value)) for key, value in entry.items() if key not in {"name", "notes"}],
             )
 
 
@@ -354,6 +355,12 @@ def leaderboard(
         _print_json(board.to_json())
     elif out is None:
         DATA.print(board.markdown(), markup=False, soft_wrap=True)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return str(value)
 
 
 def _number(value: float | None) -> str:

@@ -77,6 +77,34 @@ def test_a_dry_run_says_hit_or_miss_and_why_and_runs_nothing(finished: Path, pro
     )
 
 
+def test_status_counts_what_the_store_holds(finished: Path):
+    found = json.loads(bench("status", finished, "--json").stdout)
+    assert {kind: counts["ok"] for kind, counts in found["cells"].items()} == {
+        "generate": 6,
+        "fidelity": 4,
+        "utility": 8,
+    }
+    assert found["seconds_left"] == 0
+    assert found["faults"] == []
+
+
+def test_publishing_brings_the_board_its_records_and_public_grids(finished: Path, tmp_path: Path):
+    bench("leaderboard", finished, "--out", tmp_path / "published")
+    names = {path.name for path in (tmp_path / "published").iterdir()}
+    assert {
+        "leaderboard.md",
+        "leaderboard.json",
+        "main.csv",
+        "records.jsonl",
+        "samples.png",
+        "samples-copies.png",
+    } <= names
+    assert len((tmp_path / "published" / "records.jsonl").read_text().splitlines()) == 18
+    printed = bench("leaderboard", finished).stdout
+    assert "| copies" in printed
+    assert json.loads(bench("leaderboard", finished, "--json").stdout)["tables"]["main"]
+
+
 def test_records_and_board_hold_no_path_host_or_user(finished: Path):
     texts = [path.read_text() for path in finished.rglob("*.json")] + [
         (finished / "leaderboard" / "leaderboard.md").read_text()
@@ -98,9 +126,9 @@ def test_kill_9_at_random_moments_and_the_same_command_end_as_an_undisturbed_run
     command = [sys.executable, "-m", "benchmark.cli", "run", str(profile), "--out", str(tmp_path / "run")]
     chance = random.Random(os.urandom(4))
     done_before: dict[str, int] = {}
-    for _ in range(3):
+    for _ in range(5):
         suite = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(5, 20))
+        time.sleep(chance.uniform(4, 14))
         children = psutil.Process(suite.pid).children(recursive=True) if suite.poll() is None else []
         suite.send_signal(signal.SIGKILL)
         suite.wait()
