@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from baselines.base_model import workers
 from baselines.base_model.architecture import build_autoencoder
@@ -18,8 +17,9 @@ from baselines.base_model.progress import Average, Budget, Stage, rate_shape
 
 BATCH = 24  # over all workers
 RATE = 8e-4
+CRITIC_RATE = 1.2e-3
 KL_WEIGHT = 2e-3
-CRITIC_FROM = 0.3  # part of the budget after which the critic joins
+CRITIC_FROM = 0.45  # part of the budget after which the critic joins
 
 
 def to_rgb(pixels: np.ndarray) -> torch.Tensor:
@@ -57,15 +57,16 @@ class PatchCritic(nn.Module):
         super().__init__()
         plan = ((1, 32, 4, 2), (32, 64, 4, 2), (64, 96, 3, 1))
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(i, o, kernel, stride, padding=1)) for i, o, kernel, stride in plan
+            nn.Sequential(nn.Conv2d(i, o, kernel, stride, padding=1), nn.GroupNorm(8, o), nn.LeakyReLU(0.2))
+            for i, o, kernel, stride in plan
         )
-        self.score = spectral_norm(nn.Conv2d(96, 1, 3, padding=1))
+        self.score = nn.Conv2d(96, 1, 3, padding=1)
 
     def forward(self, grey: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Scores (n, 1, 16, 16) of (n, 1, 64, 64), and the features of each layer."""
         features = []
         for layer in self.layers:
-            grey = F.leaky_relu(layer(grey), 0.2)
+            grey = layer(grey)
             features.append(grey)
         return self.score(grey), features
 
@@ -73,14 +74,14 @@ class PatchCritic(nn.Module):
 def train_autoencoder(images: ImageSet, work: Path, budget: Budget, seed: int) -> tuple[Any, Stage]:
     """Train (or go on training) the autoencoder; returns it with averaged weights, and the stage.
 
-    Loss: structure + 2e-3 KL, and from 30 % of the budget a hinge patch critic with feature matching,
+    Loss: structure + 2e-3 KL, and from 45 % of the budget a hinge patch critic with feature matching,
     weighted by the gradients at the last layer (Esser et al. 2021, arXiv 2012.09841).
     """
     torch.manual_seed(seed)
     model, critic = build_autoencoder(), PatchCritic()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-4)
-    rival = torch.optim.AdamW(critic.parameters(), lr=RATE / 2, betas=(0.5, 0.99), weight_decay=1e-4)
-    average = Average([model], decay=0.998)
+    rival = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), weight_decay=1e-4)
+    average = Average([model], decay=0.99)
     generator = torch.Generator().manual_seed(seed + 1_000_003 * workers.rank())
     parts = {"model": model, "critic": critic, "optimiser": optimiser, "rival": rival}
     stage = Stage("autoencoder", work, budget, parts, average, generator)
@@ -90,7 +91,7 @@ def train_autoencoder(images: ImageSet, work: Path, budget: Budget, seed: int) -
         real = to_rgb(images.pixels[batch])
         if torch.rand((), generator=generator) < 0.5:
             real = real.flip(3)
-        for group, rate in ((optimiser, RATE), (rival, RATE / 2)):
+        for group, rate in ((optimiser, RATE), (rival, CRITIC_RATE)):
             for settings in group.param_groups:
                 settings["lr"] = rate * rate_shape(stage.spent, stage.step)
         stage.advance(len(batch), _step(stage, real, generator))
@@ -101,23 +102,34 @@ def train_autoencoder(images: ImageSet, work: Path, budget: Budget, seed: int) -
 
 
 def _step(stage: Stage, real: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    model, critic, optimiser, rival = (stage.parts[k] for k in ("model", "critic", "optimiser", "rival"))
+    model = stage.parts["model"]
     with torch.autocast("cpu", torch.bfloat16):
         posterior = model.encode(real).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator)
         made = model.decode(posterior.mean + posterior.std * noise).sample
-    made = made.float()
     kl = (posterior.mean.square() + posterior.var - 1 - posterior.logvar).float().mean() / 2
+    losses = improve(stage, (made.float(), real), KL_WEIGHT * kl, stage.spent >= CRITIC_FROM)
+    return losses | {"kl": kl.detach()}
+
+
+def improve(
+    stage: Stage, pair: tuple[torch.Tensor, torch.Tensor], also: torch.Tensor | float, critical: bool
+) -> dict[str, torch.Tensor]:
+    """One optimiser step that brings `made` nearer to `real`, and one of the critic if it is `critical`.
+
+    `pair` is (made, real), each (n, 3, 64, 64); `also` is added to the loss. Returns the losses.
+    """
+    made, real = pair
+    model, critic, optimiser, rival = (stage.parts[k] for k in ("model", "critic", "optimiser", "rival"))
     structure = structure_loss(made, real)
-    losses = {"structure": structure.detach(), "kl": kl.detach()}
-    loss = structure + KL_WEIGHT * kl
-    critical = stage.spent >= CRITIC_FROM
+    losses = {"structure": structure.detach()}
+    loss = structure + also
     if critical:
         fooling, matching = _against(critic, made, real)
         last = model.decoder.conv_out.weight
         pull = torch.autograd.grad(structure, last, retain_graph=True)[0].norm()
         push = torch.autograd.grad(fooling, last, retain_graph=True)[0].norm()
-        weight = (0.5 * pull / (push + 1e-6)).clamp(0, 10).detach()
+        weight = (0.25 * pull / (push + 1e-6)).clamp(0, 10).detach()
         loss = loss + weight * fooling + 0.5 * matching
         losses |= {"fooling": fooling.detach(), "matching": matching.detach()}
     optimiser.zero_grad(set_to_none=True)

@@ -18,6 +18,7 @@ import torch
 
 from baselines.base_model import workers
 from baselines.base_model.autoencoder import encode_all, train_autoencoder, whiten_latents
+from baselines.base_model.decoder import refine_decoder
 from baselines.base_model.denoiser import Latents, train_denoiser
 from baselines.base_model.export import export_pipeline, write_record
 from baselines.base_model.images import ImageSet, load_folder
@@ -28,21 +29,27 @@ from benchmark.errors import BenchError
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Both stages and the export, each going on from its checkpoint."""
+    """The three stages and the export, each going on from its checkpoint."""
     work, out = arguments.work, arguments.out
     images = load_folder(arguments.images, work)
-    budget = Budget(arguments.vae_steps, None if arguments.vae_steps else arguments.vae_minutes)
-    vae, first = train_autoencoder(images, work, budget, arguments.seed)
+    seed = arguments.seed
+    vae, first = train_autoencoder(images, work, _budget(arguments, "vae"), seed)
     latents = _latents(vae, images, work / f"latents-{first.step}.pt")
     tokenizer = build_tokenizer(PROMPTS.values())
-    budget = Budget(arguments.unet_steps, None if arguments.unet_steps else arguments.unet_minutes)
-    unet, text, second = train_denoiser(latents, tokenizer, work, budget, arguments.seed)
+    unet, text, second = train_denoiser(latents, tokenizer, work, _budget(arguments, "unet"), seed)
+    third = refine_decoder(vae, latents, images, work, (_budget(arguments, "decoder"), seed))
     if workers.rank() != 0:
         return
     modules = {"vae": vae, "unet": unet, "text_encoder": text, "tokenizer": tokenizer}
     weights = export_pipeline(modules, out)
-    data = {"images": len(images.pixels), "pixels_sha256": images.sha256, "seed": arguments.seed}
-    write_record(out.parent / "training.json", data, [first, second], weights)
+    data = {"images": len(images.pixels), "pixels_sha256": images.sha256, "seed": seed}
+    write_record(out.parent / "training.json", data, [first, second, third], weights)
+
+
+def _budget(arguments: argparse.Namespace, stage: str) -> Budget:
+    """Steps if they are given, else minutes."""
+    steps = getattr(arguments, f"{stage}_steps")
+    return Budget(steps) if steps is not None else Budget(None, getattr(arguments, f"{stage}_minutes"))
 
 
 def _latents(vae: Any, images: ImageSet, stored: Path) -> Latents:
@@ -73,6 +80,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--vae-steps", type=int, help="the same in steps of 24 images")
     parser.add_argument("--unet-minutes", type=float, default=60, help="budget of UNet and text encoder")
     parser.add_argument("--unet-steps", type=int, help="the same in steps of 128 images")
+    parser.add_argument("--decoder-minutes", type=float, default=10, help="budget of the decoder alone")
+    parser.add_argument("--decoder-steps", type=int, help="the same in steps of 24 images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     return parser.parse_args(argv)
