@@ -113,9 +113,11 @@ def _environment(launch: Launch, home: Path) -> dict[str, str]:
 
 
 def _supervise(spec: dict[str, object]) -> dict[str, float | str]:
-    command = [sys.executable, "-m", "benchmark.execution.supervisor", json.dumps(spec)]
+    command = [sys.executable, "-m", "benchmark.execution.supervisor"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdin.write(json.dumps(spec).encode() + b"\n")
+    process.stdin.flush()
     # Standard input stays open while we wait: its closing is how the supervisor learns that we are gone.
     out, err = process.stdout.read(), process.stderr.read()
     process.stdin.close()

@@ -1,12 +1,12 @@
 """A small parent for one method process, so that the method dies with the suite and keeps its limits.
 
-    python -m benchmark.execution.supervisor SPEC_JSON
+    python -m benchmark.execution.supervisor        (one line of JSON on standard input, which then stays open)
 
 It is a process of its own, for two reasons. A parent-death signal fires when the *thread* that started the child
 ends, and the engine runs cells in threads; here the only thread is the main one. And when the suite is killed, its
 end of the pipe on standard input closes, which this process sees.
 
-SPEC_JSON: `command`, `cwd`, `env`, `log` (file for the child's output), `deadline_seconds`, `memory_mib`,
+The line: `command`, `cwd`, `env`, `log` (file for the child's output), `deadline_seconds`, `memory_mib`,
 `log_limit_mib`. It prints one JSON line: `exit_code` (128 + signal where one ended it), `stopped` (empty, `timeout`,
 `oom` or `log`), `seconds`, `peak_memory_mib` (of the whole process tree, sampled).
 """
@@ -122,4 +122,4 @@ def supervise(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(supervise(json.loads(sys.argv[1]))))
+    print(json.dumps(supervise(json.loads(sys.stdin.buffer.readline()))))
