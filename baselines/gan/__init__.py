@@ -16,7 +16,7 @@ from baselines.gan.networks import Discriminator, Generator, hinge_discriminator
 from benchmark.contract import BadRequest, CannotRunHere, Context, MissingData, TrainingSet
 
 _SAMPLE_BATCH = 100
-_STANDING_BATCHES = 16
+_STANDING_BATCHES = 4
 
 
 class GanParameters(BaseModel):
