@@ -21,7 +21,7 @@ from benchmark.errors import UnknownNameError, UsageError
 from benchmark.keys import named_seed
 
 DOMAINS: tuple[str, ...] = ("phantom-pretraining", "phantom-source", "phantom-target")
-PHANTOM_VERSION = "1"
+PHANTOM_VERSION = "2"
 """Changes whenever any drawn pixel changes; part of every cache key."""
 
 STANDARD: dict[str, int] = {"phantom-pretraining": 4000, "phantom-source": 550, "phantom-target": 300}
