@@ -6,6 +6,7 @@ fidelity or utility cell is known only when the synthetic set that it uses has b
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _GUESS_SECONDS = 20.0
+_CLOSE_SECONDS = 30.0
 
 
 class Listener(Protocol):
@@ -241,13 +243,13 @@ def _cluster(workers: int, threads: int) -> Iterator[Client]:
         "distributed.worker.profile.enabled": False,
         "distributed.admin.event-loop-monitor-interval": "10s",
         "distributed.admin.tick.limit": "600s",
+        "distributed.comm.timeouts.connect": "120s",
     }
     quiet: Callable[[str], logging.Logger] = logging.getLogger
     for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker", "tornado"):
         quiet(name).setLevel(logging.CRITICAL)
-    with (
-        dask.config.set(settings),
-        LocalCluster(
+    with dask.config.set(settings):
+        cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
@@ -255,7 +257,14 @@ def _cluster(workers: int, threads: int) -> Iterator[Client]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
             local_directory=os.environ.get("TMPDIR"),
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+        client = Client(cluster)
+        try:
+            yield client
+        finally:
+            # On a loaded machine workers may be slow to answer. Every record is written by then, and workers are
+            # daemons: those that are left end with this process.
+            with contextlib.suppress(TimeoutError, OSError):
+                client.close(timeout=_CLOSE_SECONDS)
+            with contextlib.suppress(TimeoutError, OSError):
+                cluster.close(timeout=_CLOSE_SECONDS)
