@@ -230,7 +230,8 @@ def _print_plan(session: Session, as_json: bool) -> None:
         _print_json([{"cell": c.model_dump(), "state": d.state, "why": d.why, "key": d.key} for c, d in rows])
         return
     words = {"hit": "hit", "run": "miss", "waits": "miss"}
-    show_table(("cell", "", "why"), [(c.title, words.get(d.state, d.state), d.why) for c, d in rows])
+    for cell, choice in rows:
+        print(f"{words.get(choice.state, choice.state):5} {cell.title}: {choice.why}")
 
 
 def _publish(folder: Path, as_json: bool) -> None:
