@@ -15,7 +15,7 @@ import typer
 
 from benchmark import __version__
 from benchmark.console import DATA, RunProgress, duration, phases, say, show_listing, show_table
-from benchmark.errors import BenchError, UsageError
+from benchmark.errors import BenchError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from benchmark.execution.planner import Recompute
@@ -120,8 +120,8 @@ def prepare(
     from benchmark.cohorts.registry import prepare as prepare_cohort
     from benchmark.models import is_model_name, prepare_base_model
 
-    if source is not None and len(names) > 1:
-        raise UsageError("--from goes with one name; call prepare once for each cohort.")
+    if source is not None and (len(names) > 1 or is_model_name(names[0])):
+        raise UsageError("--from goes with one cohort; a base model is named by its folder: --set base_model=FOLDER.")
     reports: list[dict[str, Any]] = []
     for name in names:
         if is_model_name(name):
@@ -207,15 +207,11 @@ def run(
 
 
 def _profile(name: str, sets: list[str], methods: list[str], seeds: int | None, launcher: str | None) -> Profile:
-    from benchmark.profile import MethodEntry, load_profile
+    from benchmark.profile import load_profile
 
     extra = [f"repetitions={seeds}"] if seeds is not None else []
     extra += [f"execution.launcher={launcher}"] if launcher is not None else []
-    loaded = load_profile(name, [*sets, *extra])
-    if not methods:
-        return loaded
-    known = {entry.name: entry for entry in loaded.methods}
-    return loaded.model_copy(update={"methods": tuple(known.get(m, MethodEntry(name=m)) for m in methods)})
+    return load_profile(name, [*sets, *extra], methods)
 
 
 def _recompute(word: str) -> Recompute:
@@ -344,8 +340,11 @@ def leaderboard(
     from benchmark.publish import publish
 
     chosen = tuple(formats.split(","))
-    if out is not None and len(runs) == 1 and set(chosen) == set(FORMATS):
-        board = publish(runs[0], out, say, private=False)
+    for name in chosen:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    if out is not None and len(runs) == 1:
+        board = publish(runs[0], out, say, private=False, formats=chosen)
     else:
         board = build_board(runs)
         if out is not None:
@@ -355,6 +354,8 @@ def leaderboard(
     if as_json:
         _print_json(board.to_json())
     elif out is None:
+        if chosen not in (FORMATS, ("md",)):
+            raise UsageError("without --out the board is printed as Markdown, or with --json as JSON; give --out DIR.")
         DATA.print(board.markdown(), markup=False, soft_wrap=True)
 
 

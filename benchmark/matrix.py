@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import benchmark
+from benchmark.classes import CLASSES, PROMPTS
 from benchmark.contract import CONTRACT_VERSION, MethodSpec, ParameterValue
-from benchmark.keys import content_key, named_seed, tree_sha256
+from benchmark.keys import content_key, file_sha256, named_seed, tree_sha256
 from benchmark.models import BaseModel
 from benchmark.profile import BackboneEntry, Profile
 from benchmark.records import Cell, Record
@@ -20,15 +21,17 @@ REFERENCE_METHOD = "real_only"
 """The method that every gain is measured against, and whose classifier judges synthetic samples."""
 
 _PACKAGES: dict[str, tuple[str, ...]] = {
-    "generate": ("torch", "diffusers", "peft", "transformers", "accelerate", "numpy"),
-    "fidelity": ("torch", "torch-fidelity", "numpy", "scipy"),
-    "utility": ("torch", "torchvision", "timm", "numpy"),
+    "generate": ("torch", "diffusers", "peft", "transformers", "accelerate", "numpy", "pillow"),
+    "fidelity": ("torch", "torch-fidelity", "timm", "numpy", "scipy", "pillow"),
+    "utility": ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "pillow"),
 }
+_SHARED = ("classes.py", "keys.py", "execution/inputs.py", "cohorts/images.py")
 _ROOMS: dict[str, tuple[str, ...]] = {
-    "generate": ("contract",),
-    "fidelity": ("fidelity", "utility"),
-    "utility": ("utility",),
+    "generate": ("contract", "execution/generate_cell.py", *_SHARED),
+    "fidelity": ("fidelity", "utility", "execution/fidelity_cell.py", "execution/utility_cell.py", *_SHARED),
+    "utility": ("utility", "execution/utility_cell.py", *_SHARED),
 }
+"""Folders and files of the suite whose code can change a kind's results."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,16 @@ class Identity:
         """Digest of the suite's code, room by room."""
         root = Path(benchmark.__file__).parent
         rooms = sorted({room for rooms in _ROOMS.values() for room in rooms})
-        return {room: tree_sha256(root / room, ("**/*.py",)) for room in rooms}
+        return {room: _code_sha256(root / room) for room in rooms}
 
     @cached_property
     def packages(self) -> dict[str, dict[str, str]]:
         """Installed versions of the packages that each kind of cell computes with."""
         return {kind: package_versions(kind) for kind in _PACKAGES}
+
+
+def _code_sha256(place: Path) -> str:
+    return file_sha256(place) if place.is_file() else tree_sha256(place, ("**/*.py",))
 
 
 def package_versions(kind: str) -> dict[str, str]:
@@ -131,6 +138,11 @@ def judge_of(profile: Profile, repetition: int) -> Cell:
     )
 
 
+def is_judge(cell: Cell) -> bool:
+    """Whether the cell's classifier may judge synthetic samples, and so keeps its weights."""
+    return cell.kind == "utility" and cell.method == REFERENCE_METHOD and cell.mix == "real"
+
+
 def generate_of(cell: Cell) -> Cell:
     """The generate cell whose synthetic set a fidelity or utility cell uses."""
     return Cell(kind="generate", protocol=cell.protocol, method=cell.method, repetition=cell.repetition)
@@ -177,7 +189,7 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         return shared
     return shared | {
         "recipe": identity.recipe,
-        "weights": backbone_entry(cell, profile).weights,
+        "weights": _weights_kind(backbone_entry(cell, profile).weights),
         "weights_sha256": identity.backbones[cell.backbone],
         "parts": {name: digest for name, digest in identity.parts.items() if name != "adaptation"},
     }
@@ -188,6 +200,7 @@ def _generate_inputs(cell: Cell, profile: Profile, identity: Identity) -> dict[s
     model = identity.base_model if spec.needs.model else None
     return {
         "contract": CONTRACT_VERSION,
+        "classes": [[name, PROMPTS[name]] for name in CLASSES],
         "method": {"name": spec.name, "version": spec.version, "source": spec.source_sha256},
         "parameters": identity.parameters[cell.method],
         "model": model.sha256 if model else "",
@@ -206,6 +219,11 @@ def _reference_part(cell: Cell) -> str:
 def backbone_entry(cell: Cell, profile: Profile) -> BackboneEntry:
     """The profile's entry of a utility cell's backbone."""
     return next(entry for entry in profile.utility.backbones if entry.name == cell.backbone)
+
+
+def _weights_kind(weights: str) -> str:
+    """How a backbone starts, without the path of a file: its content is in the key by its digest."""
+    return weights if weights in ("none", "pretrained") else "file"
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:

@@ -82,6 +82,7 @@ def _hub_folder(name: str, *, offline: bool) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    """Digest of the pipeline's files; hub snapshots are links, which are followed."""
-    files = sorted({path for pattern in _PIPELINE_FILES for path in folder.glob(pattern) if path.is_file()})
+    """Digest of all files of the folder, hidden ones left out; hub snapshots are links, which are followed."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in found if not any(p.startswith(".") for p in path.relative_to(folder).parts))
     return content_key([[path.relative_to(folder).as_posix(), file_sha256(path.resolve())] for path in files])

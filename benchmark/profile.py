@@ -115,16 +115,21 @@ def list_profiles() -> dict[str, str]:
     return {data["name"]: data["summary"] for data in sorted(loaded, key=lambda data: data["name"])}
 
 
-def load_profile(name: str, overrides: Iterable[str] = ()) -> Profile:
+def load_profile(name: str, overrides: Iterable[str] = (), methods: Iterable[str] = ()) -> Profile:
     """Load a shipped profile by name, or any YAML file by path, and apply `key=value` overrides.
 
-    A key is dotted (`utility.steps=200`, `methods.fu_lora.rank=4`: a method's name addresses its parameters);
-    values are YAML.
+    With `methods` only these run (names of the profile, of the registry, or folders). A key is dotted
+    (`utility.steps=200`, `methods.fu_lora.rank=4`: a method's name, or that of its folder, addresses its
+    parameters); values are YAML.
 
     Raises:
         UsageError: unknown profile or key, or a value that does not fit; the message names it.
     """
     data = _read(name)
+    chosen = list(methods)
+    if chosen:
+        known = {entry["name"]: entry for entry in data.get("methods", [])}
+        data["methods"] = [known.get(method, {"name": method}) for method in chosen]
     for override in overrides:
         _apply(data, override)
     try:
@@ -183,7 +188,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
 def _apply_parameter(data: dict[str, Any], method: str, parameter: str, value: Any) -> None:
     entries = data.get("methods", [])
     for entry in entries:
-        if entry["name"] == method:
+        if method in (entry["name"], Path(entry["name"]).name):
             entry.setdefault("parameters", {})[parameter] = value
             return
     raise UnknownNameError("method of this profile", method, [entry["name"] for entry in entries])

@@ -43,5 +43,6 @@ def progress_of(folder: Path) -> RunProgressReport:
         durations.add(found[0])
         if state != "ok":
             faults.append(f"{state}: {cell.title}: {found[0].reason}")
-    workers = int(run.profile["execution"]["workers"]) or int(run.hardware["cores"])
+    plan = run.profile["execution"]
+    workers = int(plan["workers"]) or max(1, int(run.hardware["cores"]) // int(plan["threads"]))
     return RunProgressReport(_COLUMNS, counts, tuple(faults), durations.expected(left) / workers)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmark.leaderboard import Board, build_board, write_board
+from benchmark.leaderboard import FORMATS, Board, build_board, write_board
 from benchmark.pictures import FREE_PROTOCOLS, real_by_class, write_sample_grids
 from benchmark.protocol import load_protocol
 from benchmark.runs import read_run, run_records, run_store
@@ -13,17 +13,20 @@ from benchmark.runs import read_run, run_records, run_store
 RECORDS = "records.jsonl"
 
 
-def publish(folder: Path, out: Path, say: Callable[[str], None], *, private: bool) -> Board:
+def publish(
+    folder: Path, out: Path, say: Callable[[str], None], *, private: bool, formats: Sequence[str] = FORMATS
+) -> Board:
     """Write board, pictures and records of one run into `out`; everything is rebuilt from records and images.
 
     Args:
         folder: the run.
         out: folder to write to.
         say: told what was left out of a picture, and why.
+        formats: of the board's tables.
         private: also draw pictures that hold images of a cohort under licence, into `out/private`, which git ignores.
     """
     board = build_board([folder])
-    write_board(board, out)
+    write_board(board, out, formats)
     run = read_run(folder)
     lines = [record.model_dump_json() for record, _ in run_records(run, run_store(folder))]
     (out / RECORDS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

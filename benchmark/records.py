@@ -26,16 +26,6 @@ KINDS: tuple[Kind, ...] = ("generate", "fidelity", "utility")
 _SCRATCH = ".writing-"
 
 
-class Metric(BaseModel):
-    """One measured number and what is needed to read it. What is undefined is `None` with a reason, never NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    value: float | None
-    direction: Literal["higher", "lower", "none"] = "none"
-    reason: str | None = None
-
-
 class Cell(BaseModel):
     """The coordinates of a cell, as people name them; fields that do not apply are empty."""
 

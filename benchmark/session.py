@@ -13,7 +13,7 @@ import psutil
 
 from benchmark import __version__
 from benchmark.contract import MethodSpec
-from benchmark.errors import BenchError, UsageError
+from benchmark.errors import BenchError, UnknownNameError, UsageError
 from benchmark.execution.engine import Listener, Outcome, run_cells
 from benchmark.execution.planner import Planner, Recompute
 from benchmark.fidelity.extractors import load_extractor
@@ -29,6 +29,9 @@ from benchmark.utility.recipe import check_augmentation, load_recipe
 if TYPE_CHECKING:
     from benchmark.cohorts.cohort import Cohort
     from benchmark.cohorts.images import Progress
+
+
+LAUNCHERS = ("process",)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         BenchError: a method, image set or weights file is missing or unfit; the message says what to do.
     """
     notes: list[str] = []
+    if profile.execution.launcher not in LAUNCHERS:
+        raise UnknownNameError("launcher", profile.execution.launcher, LAUNCHERS)
     for augmentation in profile.utility.augmentations:
         check_augmentation(augmentation)
     methods, parameters = _methods(profile, notes)
@@ -80,7 +85,7 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         backbones={
             entry.name: weights_sha256(BackboneSpec(entry.name, entry.weights)) for entry in profile.utility.backbones
         },
-        recipe=load_recipe(profile.utility.recipe, profile.utility.steps).model_dump(mode="json"),
+        recipe=_resolved_recipe(profile, device),
     )
     planner = Planner(profile, identity, run_store(folder), recompute)
     run = Run(
@@ -123,11 +128,17 @@ def _device(asked: str, notes: list[str]) -> Literal["cpu", "cuda"]:
 
 
 def _has_cuda() -> bool:
-    if not Path("/proc/driver/nvidia/version").exists():
-        return False
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def _resolved_recipe(profile: Profile, device: str) -> dict[str, Any]:
+    """The recipe with the precision that `auto` means on this machine: it is in the key, and so in the records."""
+    from benchmark.utility.training import resolve_precision
+
+    recipe = load_recipe(profile.utility.recipe, profile.utility.steps)
+    return recipe.model_dump(mode="json") | {"precision": resolve_precision(recipe, device)}
 
 
 def _part_digests(protocol: Protocol) -> dict[str, str]:
@@ -173,7 +184,7 @@ def _method_facts(spec: MethodSpec, identity: Identity) -> MethodFacts:
         synthesizes=spec.synthesizes,
         parameters=identity.parameters[spec.name],
         source_sha256=spec.source_sha256,
-        model=Path(model.name).name if model else "",
+        model=_portable_name(model.name) if model else "",
         model_sha256=model.sha256 if model else "",
         pretraining=model.pretraining if model else {},
     )
@@ -182,13 +193,18 @@ def _method_facts(spec: MethodSpec, identity: Identity) -> MethodFacts:
 def _portable(profile: Profile) -> dict[str, Any]:
     """The profile without this machine's paths: a path keeps its last part, its content is in the keys."""
     data = profile.model_dump(mode="json")
-    data["base_model"] = Path(data["base_model"]).name if Path(data["base_model"]).exists() else data["base_model"]
+    data["base_model"] = _portable_name(data["base_model"])
     for entry in data["methods"]:
         entry["name"] = Path(entry["name"]).name
     for entry in [*data["fidelity"]["extractors"], *data["utility"]["backbones"]]:
         if entry["weights"] not in (None, "none", "pretrained"):
             entry["weights"] = Path(entry["weights"]).name
     return data
+
+
+def _portable_name(model: str) -> str:
+    """A base model's name without this machine's path; a hub id keeps its owner."""
+    return Path(model).name if Path(model).exists() else model
 
 
 def _versions() -> dict[str, str]:

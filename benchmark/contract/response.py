@@ -9,6 +9,7 @@ import stat
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ class InvalidResponse(BenchError):  # noqa: N818 -- the recorded status is `inva
     """The response breaks the contract; the message is the recorded reason of status `invalid`."""
 
 
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Result(BaseModel):
     """What a method tells about its own run; `result.json` holds exactly these fields.
 
@@ -45,7 +49,7 @@ class Result(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    timings: dict[str, float] = Field(default_factory=dict)
+    timings: dict[str, Seconds] = Field(default_factory=dict)
     peak_memory_mib: float = Field(ge=0, allow_inf_nan=False)
     peak_gpu_memory_mib: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     trained_parameters: int = Field(ge=0)

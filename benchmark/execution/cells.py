@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 import traceback
 from collections.abc import Callable
@@ -28,6 +27,7 @@ _WORK: dict[str, Callable[[Job, Path], CellResult]] = {
 def execute(job: Job) -> str:
     """Run one cell and commit its record; returns its status. Only the loss of the process leaves no record."""
     _set_threads(job)
+    _forget_peak_memory()
     store = Store(job.store)
     started, clock = datetime.now(UTC), time.monotonic()
     with store.writing(job.cell.kind, job.key) as scratch:
@@ -43,7 +43,7 @@ def execute(job: Job) -> str:
             "inputs": job.inputs,
         }
         if result.peak_memory_mib is None:
-            result = result.with_memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            result = result.with_memory(_peak_memory_mib())
         record = store.commit(scratch, Record(**facts, **result.fields()))
     return record.status
 
@@ -58,6 +58,19 @@ def _attempt(job: Job, scratch: Path) -> CellResult:
     except Exception as error:  # the border of the cell: the rest of the matrix goes on, the record tells
         tail = tuple(traceback.format_exc().splitlines()[-_TAIL_LINES:])
         return CellResult(status="failed", reason=f"{type(error).__name__}: {error}", log_tail=tail)
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def _forget_peak_memory() -> None:
+    """A worker lives on: without this, a cell would be told the peak of all cells before it (man 5 proc)."""
+    _CLEAR.write_text("5")
+
+
+def _peak_memory_mib() -> float:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def _set_threads(job: Job) -> None:

@@ -23,7 +23,7 @@ from benchmark.execution.jobs import Job
 from benchmark.execution.planner import Decision, Planner
 from benchmark.matrix import REFERENCE_METHOD, seed_of
 from benchmark.records import Cell, Record, Status
-from benchmark.runs import Run
+from benchmark.runs import Run, read_run
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -76,12 +76,15 @@ def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> O
             raise BenchError(_missing(misses, choices))
         workers = planner.profile.execution.worker_count()
         listener.plan(len(choices), hits, workers)
+        before = _wall_seconds_before(folder)
+        run = run.model_copy(update={"wall_seconds": before})
         run.model_copy(update={"cells": planner.planned()}).write(folder)
         if misses:
             with _cluster(workers, planner.profile.execution.threads) as client:
                 _Loop(planner, run, folder, listener, client).work()
         seconds = time.monotonic() - started
-        run.model_copy(update={"cells": planner.planned(), "wall_seconds": seconds if misses else None}).write(folder)
+        spent = (before if hits else 0.0) + (seconds if misses else 0.0)
+        run.model_copy(update={"cells": planner.planned(), "wall_seconds": spent}).write(folder)
     counts: dict[Status, int] = {}
     for status in planner.finished.values():
         counts[status] = counts.get(status, 0) + 1
@@ -94,7 +97,7 @@ class _Loop:
 
     def __init__(self, planner: Planner, run: Run, folder: Path, listener: Listener, client: Client) -> None:
         self.planner, self.run, self.folder, self.listener, self.client = planner, run, folder, listener, client
-        self.running: dict[Future, tuple[Cell, Decision, float]] = {}
+        self.running: dict[Future, tuple[Cell, Decision, float, int]] = {}
         self.durations = Durations()
 
     def work(self) -> None:
@@ -115,14 +118,17 @@ class _Loop:
         free = self.planner.profile.execution.worker_count() - len(self.running)
         if free <= 0:
             return
-        busy = {cell for cell, _, _ in self.running.values()}
+        busy = {entry[0] for entry in self.running.values()}
         choices = {cell: self.planner.decide(cell) for cell in self.planner.cells if cell not in busy}
         ready = sorted((cell for cell, choice in choices.items() if choice.state == "run"), key=_urgency)
         for cell in ready[:free]:
             choice = choices[cell]
             self.listener.started(cell, choice.why)
             future = self.client.submit(execute, self._job(cell, choice), pure=False, retries=0)
-            self.running[future] = (cell, choice, time.monotonic())
+            self.running[future] = (cell, choice, time.monotonic(), self._attempts(cell, choice.key))
+
+    def _attempts(self, cell: Cell, key: str) -> int:
+        return len(self.planner.store.attempts(cell.kind, key))
 
     def _job(self, cell: Cell, choice: Decision) -> Job:
         return Job(
@@ -139,9 +145,10 @@ class _Loop:
         )
 
     def _take(self, future: Future) -> None:
-        cell, choice, submitted = self.running.pop(future)
+        cell, choice, submitted, attempts = self.running.pop(future)
         error = future.exception()
-        if error is not None:
+        written = self._attempts(cell, choice.key) > attempts
+        if error is not None and not written:
             self._record_loss(cell, choice, error, time.monotonic() - submitted)
         future.release()
         found = self.planner.store.latest(cell.kind, choice.key)
@@ -215,6 +222,11 @@ def _missing(misses: list[Cell], choices: dict[Cell, Decision]) -> str:
         f"{len(misses)} cells have no ok record, and --recompute none runs nothing. "
         f"First: {first.title} ({choices[first].why}). Run with --recompute missing."
     )
+
+
+def _wall_seconds_before(folder: Path) -> float:
+    """Wall-clock seconds of earlier calls into this folder that came to their end; a killed call left none."""
+    return (read_run(folder).wall_seconds or 0.0) if (folder / "run.json").is_file() else 0.0
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -17,9 +18,8 @@ from benchmark.contract import (
     validate_response,
     write_request,
 )
-from benchmark.errors import BenchError
 from benchmark.execution.inputs import protocol_of
-from benchmark.execution.jobs import CellResult, Job
+from benchmark.execution.jobs import CellResult, Job, cut_paths
 from benchmark.execution.process import Launch, Outcome, launch_process
 
 _HOST_GRACE_SECONDS = 30.0
@@ -29,6 +29,9 @@ _HOST_GRACE_SECONDS = 30.0
 def generate_cell(job: Job, scratch: Path) -> CellResult:
     """Launch the method and validate what it wrote; its folder `output/` stays with the record."""
     assert job.method is not None
+    unmet = _unmet_need(job, job.method)
+    if unmet:
+        return CellResult(status="skipped", reason=unmet)
     output = scratch / "output"
     output.mkdir()
     request = request_of(job, job.method)
@@ -69,11 +72,22 @@ def request_of(job: Job, method: MethodSpec) -> Request:
     )
 
 
+def _unmet_need(job: Job, method: MethodSpec) -> str:
+    """Why the method cannot run here, by its `[needs]`; empty if it can."""
+    if method.needs.gpu and job.device != "cuda":
+        return f"{method.name} needs a GPU, and this run uses the CPU: set execution.device=cuda on a machine with one."
+    limit = job.profile.execution.memory_mib
+    if method.needs.memory_mib > limit:
+        return (
+            f"{method.name} needs {method.needs.memory_mib} MiB, and the limit is {limit} MiB: "
+            f"set execution.memory_mib={method.needs.memory_mib}."
+        )
+    return ""
+
+
 def _launch(job: Job, method: MethodSpec, request: Path, output: Path) -> Launch:
-    if job.profile.execution.launcher != "process":
-        raise BenchError(f"launcher '{job.profile.execution.launcher}' is not available; use --launcher process.")
     return Launch(
-        command=tuple(part.replace("{folder}", str(method.folder)) for part in method.command),
+        command=tuple(method.command_line(sys.executable)),
         input=request,
         output=output,
         model=job.model,
@@ -86,14 +100,14 @@ def _launch(job: Job, method: MethodSpec, request: Path, output: Path) -> Launch
 def _outputs(synthetic: SyntheticSet, outcome: Outcome) -> dict[str, Any]:
     result = synthetic.result
     return {
+        **{name: seconds for name, seconds in result.timings.items()},  # first: a method never overwrites the host
         "n_images": len(synthetic),
         "per_class": dict(Counter(synthetic.labels)),
         "synthetic_sha256": synthetic.manifest_sha256,
         "wall_seconds": outcome.seconds,
-        **{name: seconds for name, seconds in result.timings.items()},
         "steps": result.steps,
         "trained_parameters": result.trained_parameters,
         "method_peak_memory_mib": result.peak_memory_mib,
-        "notes": list(result.notes),
+        "notes": [cut_paths(note) for note in result.notes],
         "versions": result.versions,
     }

@@ -57,12 +57,13 @@ class CellResult:
 
     def without_paths(self) -> CellResult:
         """The same result with every absolute path in reason and log cut to its last part: records travel."""
-        return replace(self, reason=_cut_paths(self.reason), log_tail=tuple(_cut_paths(line) for line in self.log_tail))
+        return replace(self, reason=cut_paths(self.reason), log_tail=tuple(cut_paths(line) for line in self.log_tail))
 
     def fields(self) -> dict[str, Any]:
         """Its fields by name, for the record."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
-def _cut_paths(text: str) -> str:
+def cut_paths(text: str) -> str:
+    """The text with every absolute path cut to its last part: records and boards travel."""
     return _ABSOLUTE_PATH.sub(r"…/\1", text)

@@ -38,7 +38,8 @@ class Planner:
         self.cells = cells(profile, identity.methods)
         self.finished: dict[str, Status] = {}
         self._ok: dict[tuple[str, str], tuple[Record, Path]] = {}
-        self._earlier = {record.cell: record for record, _ in store.all_latest()}
+        records = sorted((record for record, _ in store.all_latest()), key=lambda record: record.started_at)
+        self._earlier = {record.cell: record for record in records}
 
     def decide(self, cell: Cell) -> Decision:
         """The decision on one cell at this moment."""

@@ -79,7 +79,7 @@ def launch_process(launch: Launch) -> Outcome:
         home = Path(scratch) / "home"
         home.mkdir()
         spec = {
-            "command": [sys.executable if part == "{python}" else part for part in launch.command],
+            "command": list(launch.command),
             "cwd": str(home),
             "env": _environment(launch, home),
             "log": str(log),

@@ -12,7 +12,7 @@ from benchmark.cohorts.cohort import Cohort
 from benchmark.errors import BenchError
 from benchmark.execution.inputs import StoredSet, protocol_of, stored_set
 from benchmark.execution.jobs import CellResult, Job
-from benchmark.matrix import backbone_entry, judge_of
+from benchmark.matrix import backbone_entry, is_judge
 from benchmark.protocol import Protocol
 from benchmark.utility.backbones import NO_WEIGHTS, BackboneSpec, create_backbone
 from benchmark.utility.definitions import PROTOCOLS
@@ -41,7 +41,7 @@ def utility_cell(job: Job, scratch: Path) -> CellResult:
     )
     entry = backbone_entry(job.cell, job.profile)
     classifier = train_classifier(images, labels, recipe, BackboneSpec(entry.name, entry.weights), options)
-    if job.cell == judge_of(job.profile, job.cell.repetition):
+    if is_judge(job.cell):
         _save(classifier.network, scratch / JUDGE_FILE)
     scores = _predict_all(classifier, protocol, scratch / "predictions")
     outputs = {

@@ -52,7 +52,7 @@ class Metric(BaseModel):
 
     value: float | None
     reason: str | None = None
-    direction: str = "lower is better"
+    direction: str = "lower"
     definition: str
     std: float | None = None
     subsets: int | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UnknownNameError, UsageError
-from benchmark.keys import file_sha256
+from benchmark.keys import content_key, file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class Extractor:
     Attributes:
         name: the registered name, or `module:attr`.
         network: uint8 tensor (n, 3, h, w), 0 to 255, on `device` -> float tensor (n, dimension).
-        weights_sha256: digest of the weights; for a custom extractor without weights, of its source file.
+        weights_sha256: digest of the weights; for a custom extractor, of its source file and its weights.
         dimension: number of features.
         backend, backend_version: the library whose network it is.
         resize: how it brings images to its own size.
@@ -125,7 +125,9 @@ def _load_custom(name: str, weights: Path | None, device: str) -> Extractor:
         raise UsageError(f"extractor '{name}' is a {type(found).__name__}; a callable or a class is expected.")
     if isinstance(found, torch.nn.Module):
         found = found.eval().to(device)
-    digest = file_sha256(weights) if weights is not None else _source_digest(name, module)
+    digest = _source_digest(name, module)
+    if weights is not None:
+        digest = content_key([digest, file_sha256(weights)])
     with torch.inference_mode():
         probe = found(torch.zeros((2, 3, 64, 64), dtype=torch.uint8, device=device))
     if probe.ndim != 2 or len(probe) != 2:

@@ -22,6 +22,7 @@ from benchmark.leaderboard.utility_tables import (
     gap_table,
     main_table,
     other_tracks_table,
+    readings_table,
     synthetic_table,
 )
 from benchmark.leaderboard.views import open_runs
@@ -101,6 +102,7 @@ def build_board(run_folders: list[Path]) -> Board:
     tables = [
         main_table(measured),
         synthetic_table(measured),
+        readings_table(measured),
         centers_table(measured),
         gap_table(measured),
         other_tracks_table(measured),

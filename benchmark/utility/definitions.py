@@ -9,7 +9,7 @@ from benchmark.errors import UnknownNameError
 
 Direction = Literal["higher", "lower", "none"]
 SCORING_VERSION = "1"
-"""Part of every utility key: raise it when any definition or its arithmetic changes."""
+"""Told with every score: raise it when any definition or its arithmetic changes (keys hash the code itself)."""
 PROTOCOLS: tuple[str, ...] = ("suite-v1", "paper-2407.20072")
 CLOSED = "_closed"
 SKLEARN = "scikit-learn"

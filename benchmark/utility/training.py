@@ -20,8 +20,6 @@ from benchmark.utility.augmentation import augment
 from benchmark.utility.backbones import BackboneSpec, create_backbone
 from benchmark.utility.recipe import Recipe, check_augmentation
 
-TRAINING_VERSION = "1"
-"""Part of every utility key: raise it when a change of this room can change predictions."""
 _PREDICTION_BATCH = 128
 
 

@@ -52,7 +52,7 @@ class African:
     header: str = AFRICAN_HEADER
     rows: list[str] = field(default_factory=list)
 
-    def add(  # noqa: PLR0917 - a row's fields
+    def add(
         self, center: str, patient: int, plane: str, train: int = 1, content: object = None, ending: str = ""
     ) -> None:
         name = f"patient{patient:03d}_{center[:3].upper()}_plane{len(self.rows)}"

@@ -65,9 +65,9 @@ def test_a_finished_run_is_not_run_again(finished: Path, profile: Path):
 
 
 def test_a_dry_run_says_hit_or_miss_and_why_and_runs_nothing(finished: Path, profile: Path):
-    arguments = ["run", profile, "--out", finished, "--dry-run", "--json", "--set", "methods.copies.shuffled=true"]
-    refused = bench(*arguments, check=2)  # the profile names methods by path
-    assert "method of this profile" in refused.stderr
+    shuffled = bench("run", profile, "--out", finished, "--dry-run", "--set", "methods.copies.shuffled=true").stdout
+    assert "miss  generate copies r0: changed since the last record: parameters.shuffled: False -> True" in shuffled
+    assert "hit   generate nothing r0" in shuffled
     plan = json.loads(bench("run", profile, "--out", finished, "--dry-run", "--json", "--set", "seed=7").stdout)
     assert {row["state"] for row in plan} == {"run", "waits"}
     assert any("seed: " in row["why"] for row in plan)

@@ -22,7 +22,7 @@ def _launch(tmp_path: Path, script: str, **limits: float) -> Outcome:
     (tmp_path / "out").mkdir(exist_ok=True)
     return launch_process(
         Launch(
-            command=("{python}", "-c", textwrap.dedent(script)),
+            command=(sys.executable, "-c", textwrap.dedent(script)),
             input=tmp_path / "in",
             output=tmp_path / "out",
             model=None,
@@ -101,7 +101,7 @@ def test_a_method_dies_when_the_suite_is_killed(tmp_path: Path):
         from threading import Thread
         from benchmark.execution.process import Launch, launch_process
         out = Path({str(tmp_path)!r})
-        command = ("{{python}}", "-c", "import os, pathlib, time; "
+        import sys; command = (sys.executable, "-c", "import os, pathlib, time; "
                    "pathlib.Path(os.environ['BENCH_OUTPUT'], 'pid').write_text(str(os.getpid())); time.sleep(300)")
         launch = Launch(command, out, out, model=None, threads=1, deadline_seconds=300, memory_mib=512)
         Thread(target=launch_process, args=(launch,)).start()

@@ -112,8 +112,8 @@ class FakeRun:
 
     def _fidelity(self, store: Store, cell: Cell) -> PlannedCell:
         metrics: dict[str, Any] = {
-            "fid": {"value": 12.5 + cell.repetition, "direction": "lower is better", "ratio": 2.0},
-            "kid": {"value": 0.0125, "direction": "lower is better", "std": 0.001, "subset_size": 12},
+            "fid": {"value": 12.5 + cell.repetition, "direction": "lower", "ratio": 2.0},
+            "kid": {"value": 0.0125, "direction": "lower", "std": 0.001, "subset_size": 12},
         }
         if cell.reference == "heldout":
             metrics["recognition"] = {"value": 0.8, "direction": "higher", "n": 15}
