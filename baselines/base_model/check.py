@@ -32,7 +32,7 @@ class Sampling:
     """How images are drawn from the pipeline."""
 
     steps: int = 12
-    guidance: float = 2.0
+    guidance: float = 1.75
     per_class: int = 100
     seed: int = 0
 

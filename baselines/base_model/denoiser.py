@@ -17,8 +17,8 @@ from baselines.base_model.progress import Average, Budget, Stage, rate_shape
 from baselines.base_model.tokenizer import MAX_LENGTH
 from benchmark.classes import CLASSES, PROMPTS
 
-BATCH = 128  # over all workers
-RATE = 6e-4
+BATCH = 64  # over all workers
+RATE = 5e-4
 DROPOUT = 0.1  # captions replaced by the empty one, for classifier-free guidance
 
 
@@ -53,7 +53,7 @@ def train_denoiser(latents: Latents, tokenizer: Any, work: Path, budget: Budget,
     unet.set_attn_processor(AttnProcessor())
     weights = [*unet.parameters(), *text.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=RATE, betas=(0.9, 0.99), weight_decay=1e-2)
-    average = Average([unet, text], decay=0.9995)
+    average = Average([unet, text], decay=0.999)
     generator = torch.Generator().manual_seed(seed + 1_000_003 * workers.rank())
     parts = {"unet": unet, "text": text, "optimiser": optimiser}
     stage = Stage("denoiser", work, budget, parts, average, generator)

@@ -69,3 +69,19 @@ def write_record(path: Path, data: dict[str, Any], stages: list[Stage], weights:
         "weights_sha256": weights,
     }
     path.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def write_pretraining(record: Path, pipeline: Path, hardware: str) -> None:
+    """What the making of a pipeline cost, for the leaderboard: `pretraining.json` beside `model_index.json`.
+
+    `seconds` are wall-clock seconds on `hardware`, `images` the different images, `images_seen` those of all steps.
+    """
+    told = json.loads(record.read_text())
+    cost = {
+        "images": told["data"]["images"],
+        "images_seen": sum(stage["images_seen"] for stage in told["stages"].values()),
+        "seconds": sum(stage["seconds"] for stage in told["stages"].values()),
+        "hardware": hardware,
+        "source": "phantom-pretraining, draw 0",
+    }
+    (pipeline / "pretraining.json").write_text(json.dumps(cost, indent=2) + "\n")

@@ -20,7 +20,7 @@ from baselines.base_model import workers
 from baselines.base_model.autoencoder import encode_all, train_autoencoder, whiten_latents
 from baselines.base_model.decoder import refine_decoder
 from baselines.base_model.denoiser import Latents, train_denoiser
-from baselines.base_model.export import export_pipeline, write_record
+from baselines.base_model.export import export_pipeline, write_pretraining, write_record
 from baselines.base_model.images import ImageSet, load_folder
 from baselines.base_model.progress import Budget
 from baselines.base_model.tokenizer import build_tokenizer
@@ -44,6 +44,7 @@ def train(arguments: argparse.Namespace) -> None:
     weights = export_pipeline(modules, out)
     data = {"images": len(images.pixels), "pixels_sha256": images.sha256, "seed": seed}
     write_record(out.parent / "training.json", data, [first, second, third], weights)
+    write_pretraining(out.parent / "training.json", out, f"{workers.count()} processor cores, no GPU")
 
 
 def _budget(arguments: argparse.Namespace, stage: str) -> Budget:
@@ -79,7 +80,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--vae-minutes", type=float, default=18, help="budget of the autoencoder")
     parser.add_argument("--vae-steps", type=int, help="the same in steps of 24 images")
     parser.add_argument("--unet-minutes", type=float, default=60, help="budget of UNet and text encoder")
-    parser.add_argument("--unet-steps", type=int, help="the same in steps of 128 images")
+    parser.add_argument("--unet-steps", type=int, help="the same in steps of 64 images")
     parser.add_argument("--decoder-minutes", type=float, default=10, help="budget of the decoder alone")
     parser.add_argument("--decoder-steps", type=int, help="the same in steps of 24 images")
     parser.add_argument("--seed", type=int, default=0)
