@@ -30,7 +30,7 @@ def write_profile(folder: Path, methods: list[dict[str, Any]], **changes: Any) -
         "generator_steps": 1,
         "methods": entries,
         "utility": {
-            "backbones": [{"name": "resnet10t", "weights": "none"}],
+            "backbones": [{"name": "test_resnet", "weights": "none"}],
             "recipe": "scratch-64",
             "augmentations": ["light"],
             "steps": 4,

@@ -23,17 +23,29 @@ PRETRAINED = "pretrained"
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """A backbone that the suite names. `tag` selects the published weights behind `weights: pretrained`."""
+    """A backbone that the suite names.
+
+    `tag` selects the published weights behind `weights: pretrained`; `architecture` is timm's name where it differs.
+    """
 
     name: str
     summary: str
     parameters_millions: float
     tag: str = ""
     paper: bool = False
+    architecture: str = ""
+
+    @property
+    def timm_name(self) -> str:
+        """The name under which timm builds it."""
+        return self.architecture or self.name
 
 
 _NAMED = (
-    BackboneInfo("resnet10t", "ResNet-10-T: the light default, trained from scratch at 64 px", 4.9, "c3_in1k"),
+    BackboneInfo(
+        "test_resnet", "timm's smallest residual network: the default from scratch at 64 px", 0.4, "r160_in1k"
+    ),
+    BackboneInfo("resnet10t", "ResNet-10-T: a small residual network", 4.9, "c3_in1k"),
     BackboneInfo("densenet169", "DenseNet169 of the study", 12.5, "tv_in1k", True),
     BackboneInfo("mobilenetv2_100", "MobileNetV2 of the study", 2.2, "ra_in1k", True),
     BackboneInfo("efficientnet_b0", "EfficientNet-B0 of the study", 4.0, "ra_in1k", True),
@@ -101,30 +113,28 @@ def create_backbone(spec: BackboneSpec, image_size: int, offline: bool = True) -
     """
     import timm
 
-    backbone_info(spec.name)
+    info = backbone_info(spec.name)
     options: dict[str, Any] = {"num_classes": spec.n_classes, "in_chans": 1}
-    fixed = _pretrained_config(spec.name).get("fixed_input_size", False)
-    if fixed:
+    if _pretrained_config(info).get("fixed_input_size", False):
         options["img_size"] = image_size
-    network: nn.Module = timm.create_model(spec.name, pretrained=False, **options)
+    network: nn.Module = timm.create_model(info.timm_name, pretrained=False, **options)
     path = weights_file(spec, offline)
     if path is not None:
         _load(network, path, spec)
     return network
 
 
-def _pretrained_config(name: str) -> dict[str, Any]:
+def _pretrained_config(info: BackboneInfo) -> dict[str, Any]:
     import timm
 
-    info = backbone_info(name)
-    config = timm.get_pretrained_cfg(f"{name}.{info.tag}" if info.tag else name)
+    config = timm.get_pretrained_cfg(f"{info.timm_name}.{info.tag}" if info.tag else info.timm_name)
     return {} if config is None else config.to_dict()
 
 
 def _from_hub(info: BackboneInfo, offline: bool) -> Path:
     from huggingface_hub import hf_hub_download
 
-    repository = _pretrained_config(info.name).get("hf_hub_id")
+    repository = _pretrained_config(info).get("hf_hub_id")
     if not repository:
         raise BenchError(f"backbone {info.name} has no published weights. Use weights: none or a local file.")
     try:
