@@ -66,7 +66,17 @@ def test_a_seed_fixes_the_image_and_the_caption_changes_it(pipeline: Any):
     assert np.isfinite(first).all()
     assert np.array_equal(first, _draw(pipeline, [PROMPTS["brain"]]))
     assert not np.allclose(first, _draw(pipeline, [PROMPTS["femur"]]), atol=0.02)
-    assert not np.allclose(first, _draw(pipeline, [PROMPTS["brain"]], clip_skip=1), atol=1e-4)
+
+
+def test_the_text_encoder_can_be_read_one_layer_early(pipeline: Any):
+    tokens = pipeline.tokenizer([PROMPTS["brain"], ""], padding="max_length", return_tensors="pt").input_ids
+    encoder = pipeline.text_encoder
+    with torch.no_grad():
+        states = encoder(tokens, output_hidden_states=True)
+        last, early = (encoder.final_layer_norm(states.hidden_states[-skip]) for skip in (1, 2))
+    assert torch.allclose(last, states.last_hidden_state, atol=1e-5)
+    assert last.shape == (2, tokenizer.MAX_LENGTH, architecture.TEXT_WIDTH)
+    assert not torch.allclose(early, last, atol=0.1)
 
 
 def test_every_caption_word_is_one_token_and_any_text_tokenizes():
