@@ -23,22 +23,13 @@ PRETRAINED = "pretrained"
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """A backbone that the suite names.
-
-    `tag` selects the published weights behind `weights: pretrained`; `architecture` is timm's name where it differs.
-    """
+    """A backbone that the suite names. `tag` selects the published weights behind `weights: pretrained`."""
 
     name: str
     summary: str
     parameters_millions: float
     tag: str = ""
     paper: bool = False
-    architecture: str = ""
-
-    @property
-    def timm_name(self) -> str:
-        """The name under which timm builds it."""
-        return self.architecture or self.name
 
 
 _NAMED = (
@@ -117,7 +108,7 @@ def create_backbone(spec: BackboneSpec, image_size: int, offline: bool = True) -
     options: dict[str, Any] = {"num_classes": spec.n_classes, "in_chans": 1}
     if _pretrained_config(info).get("fixed_input_size", False):
         options["img_size"] = image_size
-    network: nn.Module = timm.create_model(info.timm_name, pretrained=False, **options)
+    network: nn.Module = timm.create_model(info.name, pretrained=False, **options)
     path = weights_file(spec, offline)
     if path is not None:
         _load(network, path, spec)
@@ -127,7 +118,7 @@ def create_backbone(spec: BackboneSpec, image_size: int, offline: bool = True) -
 def _pretrained_config(info: BackboneInfo) -> dict[str, Any]:
     import timm
 
-    config = timm.get_pretrained_cfg(f"{info.timm_name}.{info.tag}" if info.tag else info.timm_name)
+    config = timm.get_pretrained_cfg(f"{info.name}.{info.tag}" if info.tag else info.name)
     return {} if config is None else config.to_dict()
 
 

@@ -22,7 +22,7 @@ def test_the_study_s_five_backbones_and_a_default_are_listed_without_importing_t
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize("name", ["test_resnet", "vit_tiny_patch16_224"])
 def test_a_backbone_takes_one_grey_channel_at_any_size_and_gives_five_logits(name: str) -> None:
     network = create_backbone(BackboneSpec(name), 64).eval()
     assert network(torch.rand(2, 1, 64, 64)).shape == (2, 5)
