@@ -24,7 +24,7 @@ class ConditionalNorm(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.affine = nn.Linear(condition, 2 * channels)
-        nn.init.normal_(self.affine.weight, std=0.02)
+        nn.init.normal_(self.affine.weight, std=0.1)
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:

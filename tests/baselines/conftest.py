@@ -32,7 +32,7 @@ class Case:
 
     def __init__(self, root: Path, model: Path | None, method: str, **changes: Any) -> None:
         spec = get_method(method)
-        small = {"inference_steps": 3, "steps": 4, "batch": 4, "width": 8, "sample_batch": 4}
+        small = {"inference_steps": 3, "steps": 4, "batch": 4, "width": 8, "sample_batch": 4, "precision": "no"}
         overrides = {name: value for name, value in small.items() if name in spec.parameters}
         overrides |= changes.pop("parameters", {})
         values: dict[str, Any] = {

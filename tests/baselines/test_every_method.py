@@ -51,9 +51,19 @@ def test_another_seed_gives_other_images(name: str, case: Callable[..., Case]) -
     assert len(digests) == 2
 
 
+@pytest.mark.parametrize("name", ["gan", "fu_lora"])
+def test_in_bfloat16_it_gives_the_same_images_twice_too(name: str, case: Callable[..., Case]) -> None:
+    digests = set()
+    for _ in range(2):
+        made = case(name, parameters={"precision": "bf16"})
+        assert run(made) == 0
+        digests.add(validate_response(made.output, made.request, made.spec).manifest_sha256)
+    assert len(digests) == 1
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_default_in_its_toml_is_a_parameter_it_accepts(name: str, case: Callable[..., Case]) -> None:
-    made = case(name, parameters={}, images_per_class=0, steps=0)
+    made = case(name, images_per_class=0, steps=0)
     assert run(made) == 0
 
 
