@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark import __version__
-from benchmark.console import DATA, RunProgress, duration, phases, say, show_listing, show_table
-from benchmark.errors import BenchError, UnknownNameError, UsageError
+from benchmark import __version__, cli_tables
+from benchmark.console import (
+    DATA,
+    Json,
+    Offline,
+    RunProgress,
+    duration,
+    phases,
+    print_json,
+    say,
+    show_listing,
+    show_table,
+)
+from benchmark.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from benchmark.execution.planner import Recompute
@@ -30,8 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network; what is missing is an error.")]
 RUNS = Path("results/runs")
 _BOARD_WIDTH = 150
 """Columns of a terminal that the leaderboard needs; a narrower one, or a pipe, gets Markdown."""
@@ -47,10 +56,6 @@ def main() -> None:
     except KeyboardInterrupt:
         say("interrupted: the same command goes on where it stopped")
         sys.exit(130)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
 
 @app.callback(invoke_without_command=True)
@@ -76,7 +81,7 @@ def list_(
 
     found = listing(kind)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         show_listing(found)
 
@@ -90,7 +95,7 @@ def info(name: Annotated[str, typer.Argument(help="any name that `list` shows")]
 
     found = json.loads(json.dumps(describe(name), default=str))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         print(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=110), end="")
 
@@ -104,7 +109,7 @@ def doctor(as_json: Json = False) -> None:
 
     found = examine()
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         print(yaml.safe_dump(found, sort_keys=False, width=110), end="")
 
@@ -134,7 +139,7 @@ def prepare(
         for note in report.notes:
             say(f"{name}: {note}")
     if as_json:
-        _print_json(reports)
+        print_json(reports)
     else:
         for entry in reports:
             show_table(
@@ -223,7 +228,7 @@ def _recompute(word: str) -> Recompute:
 def _print_plan(session: Session, as_json: bool) -> None:
     rows = [(cell, session.planner.decide(cell)) for cell in session.planner.cells]
     if as_json:
-        _print_json([{"cell": c.model_dump(), "state": d.state, "why": d.why, "key": d.key} for c, d in rows])
+        print_json([{"cell": c.model_dump(), "state": d.state, "why": d.why, "key": d.key} for c, d in rows])
         return
     words = {"hit": "hit", "run": "miss", "waits": "miss"}
     for cell, choice in rows:
@@ -235,7 +240,7 @@ def _publish(folder: Path, as_json: bool) -> None:
 
     board = publish(folder, folder / "leaderboard", say, private=True)
     if as_json:
-        _print_json(board.to_json())
+        print_json(board.to_json())
         return
     main_table = board.tables[0]
     frame = main_table.display()
@@ -255,108 +260,12 @@ def status(
 
     found = progress_of(run)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
         return
     show_table(("kind", *found.columns), [[kind, *counts.values()] for kind, counts in found.cells.items()])
     for line in found.faults:
         say(line)
     say(f"about {duration(found.seconds_left)} of work left" if found.seconds_left else "nothing left to do")
-
-
-@app.command()
-def score(
-    predictions: Annotated[Path, typer.Argument(help="predictions.csv")],
-    protocol: Annotated[str, typer.Option(help="suite-v1 or paper-2407.20072")] = "suite-v1",
-    as_json: Json = False,
-) -> None:
-    """Compute metrics with intervals from anybody's predictions."""
-    from benchmark.utility.predictions import read_predictions
-    from benchmark.utility.scores import score as score_predictions
-
-    result = score_predictions(read_predictions(predictions), protocol)
-    if as_json:
-        _print_json(result.to_json())
-        return
-    rows = [
-        (
-            name,
-            _number(m.value),
-            f"[{_number(m.ci_low)}, {_number(m.ci_high)}]",
-            m.direction,
-            "; ".join(filter(None, (m.reason, *m.notes))),
-        )
-        for name, m in result.metrics.items()
-    ]
-    present = ", ".join(result.classes_present)
-    title = f"{protocol}: {result.n_images} images, {result.n_clusters} clusters, present {present}"
-    show_table(("metric", "value", "95 % interval", "better", "notes"), rows, title=title)
-
-
-@app.command()
-def fidelity(
-    real: Annotated[Path, typer.Argument(help="folder of real images")],
-    synthetic: Annotated[Path, typer.Argument(help="folder of synthetic images")],
-    extractor: Annotated[str, typer.Option(help="ultrasound, inception, or module:attribute")] = "ultrasound",
-    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file.")] = None,
-    size: Annotated[int | None, typer.Option(help="Resize all images to this side first.")] = None,
-    offline: Offline = False,
-    device: Annotated[str, typer.Option(help="torch device")] = "cpu",
-    as_json: Json = False,
-) -> None:
-    """Compute FID and KID of two folders of anybody's images."""
-    from benchmark.fidelity.evaluate import ImageSet
-    from benchmark.fidelity.evaluate import fidelity as measure
-    from benchmark.fidelity.extractors import load_extractor
-    from benchmark.fidelity.images import folder_labels, read_folder
-
-    network = load_extractor(extractor, weights, offline, device)
-    sets = [ImageSet(read_folder(folder, size), folder_labels(folder)) for folder in (real, synthetic)]
-    result = measure(sets[0], sets[1], network)
-    for warning in result.warnings:
-        say(f"note: {warning}")
-    found = result.to_json()
-    if as_json:
-        _print_json(found)
-        return
-    rows = [
-        (name, _number(m["value"]), m["direction"], _number(m.get("std")), m.get("subset_size", ""))
-        for name, m in found["metrics"].items()
-    ]
-    title = f"{found['extractor']}: {found['n_real']} real, {found['n_synthetic']} synthetic images"
-    show_table(("metric", "value", "", "std", "subset size"), rows, title=title)
-
-
-@app.command()
-def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(help="folders of runs")],
-    formats: Annotated[str, typer.Option("--format", help="md, csv, json; comma-separated")] = "md,csv,json",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; without it Markdown is printed.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids."""
-    from benchmark.leaderboard import FORMATS, build_board, write_board
-    from benchmark.publish import publish
-
-    chosen = tuple(formats.split(","))
-    for name in chosen:
-        if name not in FORMATS:
-            raise UnknownNameError("format", name, FORMATS)
-    if out is not None and len(runs) == 1:
-        board = publish(runs[0], out, say, private=False, formats=chosen)
-    else:
-        board = build_board(runs)
-        if out is not None:
-            write_board(board, out, chosen)
-    if out is not None:
-        say(f"written to {out}")
-    if as_json:
-        _print_json(board.to_json())
-    elif out is None:
-        if chosen not in (FORMATS, ("md",)):
-            raise UsageError("without --out the board is printed as Markdown, or with --json as JSON; give --out DIR.")
-        DATA.print(board.markdown(), markup=False, soft_wrap=True)
 
 
 def _brief(value: Any) -> str:
@@ -365,8 +274,8 @@ def _brief(value: Any) -> str:
     return str(value)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:.1f}"
+for verb in (cli_tables.score, cli_tables.fidelity, cli_tables.leaderboard):
+    app.command()(verb)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""What a person sees in the terminal: tables, progress with time left, notes. All of it goes to standard error."""
+"""What a person sees in the terminal: data and tables on standard output; progress and notes on standard error."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -27,9 +29,16 @@ from benchmark.records import Cell, Record
 if TYPE_CHECKING:
     from benchmark.cohorts.images import Progress as PhaseProgress
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network; what is missing is an error.")]
 TALK = Console(stderr=True, highlight=False)
 DATA = Console(highlight=False)
 _STYLES = {"ok": "green", "skipped": "yellow", "timeout": "yellow"}
+
+
+def print_json(value: Any) -> None:
+    """Data for programs, on standard output."""
+    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
 
 def say(text: str) -> None:
@@ -85,6 +94,7 @@ class RunProgress:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
+            TextColumn("[dim]{task.fields[stages]}"),
             console=TALK,
             transient=True,
         )
@@ -103,12 +113,18 @@ class RunProgress:
     def plan(self, total: int, hits: int, workers: int) -> None:
         """The matrix is known."""
         say(f"{total} cells, {hits} of them done before; {workers} workers")
-        self._task = self._bar.add_task("cells", total=total, completed=hits, left="")
+        self._task = self._bar.add_task("cells", total=total, completed=hits, left="", stages="")
 
     def started(self, cell: Cell, why: str) -> None:
         """A cell was handed to a worker."""
         if not why.startswith("no record yet"):
             say(f"  {cell.title}: {why}")
+
+    def working(self, stages: dict[Cell, str]) -> None:
+        """How far the running methods are, beside the bar."""
+        if self._task is not None:
+            told = ", ".join(f"{cell.method} r{cell.repetition} {stage}" for cell, stage in stages.items())
+            self._bar.update(self._task, stages=escape(told))
 
     def finished(self, record: Record, seconds_left: float) -> None:
         """A cell ended."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _GUESS_SECONDS = 20.0
 _CLOSE_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
 
 
 class Listener(Protocol):
@@ -40,6 +42,9 @@ class Listener(Protocol):
 
     def started(self, cell: Cell, why: str) -> None:
         """A cell was handed to a worker."""
+
+    def working(self, stages: dict[Cell, str]) -> None:
+        """What the running methods tell of themselves, e.g. `fit 300/800`; called every few seconds."""
 
     def finished(self, record: Record, seconds_left: float) -> None:
         """A cell ended; `seconds_left` estimates the rest of the run."""
@@ -105,11 +110,26 @@ class _Loop:
 
         self._submit_ready()
         while self.running:
-            done = wait(list(self.running), return_when="FIRST_COMPLETED").done
+            try:
+                done = wait(list(self.running), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                self.listener.working(self._stages())
+                continue
             for future in done:
                 self._take(future)
             self._submit_ready()
             self.run.model_copy(update={"cells": self.planner.planned()}).write(self.folder)
+
+    def _stages(self) -> dict[Cell, str]:
+        """The last line of every running method's `progress.jsonl`."""
+        found = {}
+        for cell, choice, _, _ in self.running.values():
+            folder = self.planner.store.root / cell.kind / choice.key
+            for path in folder.glob(".writing-*/output/progress.jsonl"):
+                with contextlib.suppress(OSError, IndexError, KeyError, json.JSONDecodeError):
+                    line = json.loads(path.read_text().splitlines()[-1])
+                    found[cell] = f"{line['stage']} {line['done']}/{line['total']}"
+        return found
 
     def _submit_ready(self) -> None:
         """Give every free worker the most urgent cell that can run; the rest waits here, where the order is ours."""

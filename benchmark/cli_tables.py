@@ -1,0 +1,109 @@
+"""The verbs that need no run: scores of anybody's predictions, fidelity of anybody's folders, boards from records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.console import DATA, Json, Offline, phases, print_json, say, show_table
+from benchmark.errors import UnknownNameError, UsageError
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(help="predictions.csv")],
+    protocol: Annotated[str, typer.Option(help="suite-v1 or paper-2407.20072")] = "suite-v1",
+    as_json: Json = False,
+) -> None:
+    """Compute metrics with intervals from anybody's predictions."""
+    from benchmark.utility.predictions import read_predictions
+    from benchmark.utility.scores import score as score_predictions
+
+    result = score_predictions(read_predictions(predictions), protocol)
+    if as_json:
+        print_json(result.to_json())
+        return
+    rows = [
+        (
+            name,
+            _number(m.value),
+            f"[{_number(m.ci_low)}, {_number(m.ci_high)}]",
+            m.direction,
+            "; ".join(filter(None, (m.reason, *m.notes))),
+        )
+        for name, m in result.metrics.items()
+    ]
+    present = ", ".join(result.classes_present)
+    title = f"{protocol}: {result.n_images} images, {result.n_clusters} clusters, present {present}"
+    show_table(("metric", "value", "95 % interval", "better", "notes"), rows, title=title)
+
+
+def fidelity(
+    real: Annotated[Path, typer.Argument(help="folder of real images")],
+    synthetic: Annotated[Path, typer.Argument(help="folder of synthetic images")],
+    extractor: Annotated[str, typer.Option(help="ultrasound, inception, or module:attribute")] = "ultrasound",
+    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file.")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize all images to this side first.")] = None,
+    offline: Offline = False,
+    device: Annotated[str, typer.Option(help="torch device")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Compute FID and KID of two folders of anybody's images."""
+    from benchmark.fidelity.evaluate import ImageSet
+    from benchmark.fidelity.evaluate import fidelity as measure
+    from benchmark.fidelity.extractors import load_extractor
+    from benchmark.fidelity.images import folder_labels, read_folder
+
+    network = load_extractor(extractor, weights, offline, device)
+    sets = [ImageSet(read_folder(folder, size), folder_labels(folder)) for folder in (real, synthetic)]
+    with phases() as progress:
+        result = measure(sets[0], sets[1], network, progress=lambda done, total: progress("features", done, total))
+    for warning in result.warnings:
+        say(f"note: {warning}")
+    found = result.to_json()
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (name, _number(m["value"]), m["direction"], _number(m.get("std")), m.get("subset_size", ""))
+        for name, m in found["metrics"].items()
+    ]
+    title = f"{found['extractor']}: {found['n_real']} real, {found['n_synthetic']} synthetic images"
+    show_table(("metric", "value", "", "std", "subset size"), rows, title=title)
+
+
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(help="folders of runs")],
+    formats: Annotated[str, typer.Option("--format", help="md, csv, json; comma-separated")] = "md,csv,json",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; without it Markdown is printed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids."""
+    from benchmark.leaderboard import FORMATS, build_board, write_board
+    from benchmark.publish import publish
+
+    chosen = tuple(formats.split(","))
+    for name in chosen:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    if out is not None and len(runs) == 1:
+        board = publish(runs[0], out, say, private=False, formats=chosen)
+    else:
+        board = build_board(runs)
+        if out is not None:
+            write_board(board, out, chosen)
+    if out is not None:
+        say(f"written to {out}")
+    if as_json:
+        print_json(board.to_json())
+    elif out is None:
+        if chosen not in (FORMATS, ("md",)):
+            raise UsageError("without --out the board is printed as Markdown, or with --json as JSON; give --out DIR.")
+        DATA.print(board.markdown(), markup=False, soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:.1f}"
