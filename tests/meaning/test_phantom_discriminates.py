@@ -15,7 +15,7 @@ from benchmark.utility.recipe import load_recipe
 from benchmark.utility.training import Classifier, TrainingOptions, predict, train_classifier
 
 REPETITIONS = 5
-TARGET_STEPS = 300
+TARGET_STEPS = 600
 """A classifier trained on the target itself shows what its images hold, so it may take more steps."""
 
 
@@ -26,7 +26,7 @@ def protocol() -> Protocol:
 
 def train(part: Cohort, seed: int, steps: int | None = None) -> Classifier:
     plan = load_profile("phantom").utility
-    options = TrainingOptions(augmentation=plan.augmentations[0], seed=seed, threads=2)
+    options = TrainingOptions(augmentation=plan.augmentations[0], seed=seed)
     backbone = BackboneSpec(plan.backbones[0].name, plan.backbones[0].weights)
     return train_classifier(np.array(part.pixels), part.labels, load_recipe(plan.recipe, steps), backbone, options)
 
