@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -277,9 +277,8 @@ def _cluster(workers: int, threads: int) -> Iterator[Client]:
         "distributed.admin.tick.limit": "600s",
         "distributed.comm.timeouts.connect": "120s",
     }
-    quiet: Callable[[str], logging.Logger] = logging.getLogger
     for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker", "tornado"):
-        quiet(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers,
