@@ -39,6 +39,14 @@ class Source(BaseModel):
     also: tuple[str, ...] = ()
 
 
+class Container(BaseModel):
+    """How the method is found as a container image; `image` defaults to its name. Two methods may share one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]+([._-][a-z0-9]+)*)?$", max_length=64)] = ""
+
+
 class MethodSpec(BaseModel):
     """One method, as its `method.toml` describes it.
 
@@ -51,8 +59,10 @@ class MethodSpec(BaseModel):
         parameters: every parameter with its default; the default fixes the type.
         needs: memory, GPU, weights, python extras.
         source: further files that the key must cover.
+        container: the image that it runs in under a container engine.
         tuning: how the defaults were chosen, and on what.
         folder: where `method.toml` lies; not part of the description.
+        image_id: id of the image that `method.toml` was read from; empty for a method that was found as a folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,16 +75,20 @@ class MethodSpec(BaseModel):
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)
     needs: Needs = Needs()
     source: Source = Source()
+    container: Container = Container()
     tuning: str = ""
     folder: Path = Field(exclude=True)
+    image_id: str = Field(default="", exclude=True)
 
     @cached_property
     def source_sha256(self) -> str:
-        """Digest of the method's folder and of the files that `[source] also` lists.
+        """Digest of the method's folder and of the files that `[source] also` lists; an image's id stands for both.
 
         Raises:
             UsageError: a listed file is not there.
         """
+        if self.image_id:
+            return self.image_id
         listed = {}
         for name in self.source.also:
             path = self.folder / name
@@ -83,9 +97,15 @@ class MethodSpec(BaseModel):
             listed[name] = file_sha256(path)
         return content_key({"folder": tree_sha256(self.folder), "also": listed})
 
-    def command_line(self, python: str) -> list[str]:
-        """The argument list to start the method with this interpreter."""
-        return [part.replace("{python}", python).replace("{folder}", str(self.folder)) for part in self.command]
+    @property
+    def image_name(self) -> str:
+        """The last part of its image's name, e.g. `fu-lora`."""
+        return self.container.image or self.name.replace("_", "-").strip("-")
+
+    def command_line(self, python: str, folder: str = "") -> list[str]:
+        """The argument list to start the method with this interpreter; `folder` where it lies, if not as found."""
+        place = folder or str(self.folder)
+        return [part.replace("{python}", python).replace("{folder}", place) for part in self.command]
 
     def resolve_parameters(self, overrides: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
         """The defaults with these overrides; a whole number is accepted where the default is a fraction.
@@ -123,16 +143,26 @@ def load_method(path: Path) -> MethodSpec:
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
         raise UsageError(f"{file} is not there: a method is a folder with a {FILE_NAME}.")
+    return parse_method(file.read_bytes(), str(file), folder=file.resolve().parent)
+
+
+def parse_method(data: bytes, where: str, folder: Path, image_id: str = "") -> MethodSpec:
+    """A method from the bytes of its `method.toml`; `where` names them in errors.
+
+    Raises:
+        UsageError: not TOML, or a field that is wrong; the message names file and field.
+    """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not valid TOML: {error}.") from error
-    if "folder" in content:
-        raise UsageError(f"{file}: field 'folder' is set by the host; remove it.")
+        raise UsageError(f"{where} is not valid TOML: {error}.") from error
+    for name in ("folder", "image_id"):
+        if name in content:
+            raise UsageError(f"{where}: field '{name}' is set by the host; remove it.")
     try:
-        return MethodSpec(**content, folder=file.resolve().parent)
+        return MethodSpec(**content, folder=folder, image_id=image_id)
     except ValidationError as error:
-        raise UsageError(f"{file}: {first_fault(error)}.") from error
+        raise UsageError(f"{where}: {first_fault(error)}.") from error
 
 
 def first_fault(error: ValidationError) -> str:
