@@ -79,6 +79,6 @@ needs_engine = pytest.mark.skipif(not ENGINE_NAMES, reason=_why_none() if not EN
 
 needs_images = pytest.mark.skipif(
     not REQUIRED and _images_missing(),
-    reason="the suite's images are not built (fulora-bench containers build); FULORA_BENCH_REQUIRE_ENGINE=1 builds them",
+    reason="the images are not built: fulora-bench containers build (or set FULORA_BENCH_REQUIRE_ENGINE=1)",
 )
 """For tests with the full images: they run where those lie, and where engines are required; then they build them."""
