@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Literal
 
 from benchmark.errors import BenchError
 
@@ -18,6 +19,22 @@ class Exit(IntEnum):
     DEADLINE = 5
     INTERNAL_ERROR = 70
     TRY_AGAIN = 75
+
+
+ExitStatus = Literal["ok", "failed", "skipped", "timeout", "oom"]
+
+STATUS_OF_EXIT: dict[int, tuple[ExitStatus, str]] = {
+    0: ("ok", ""),
+    2: ("failed", "the method refused the request"),
+    3: ("failed", "the method misses data or weights"),
+    4: ("skipped", "the method cannot run here"),
+    5: ("timeout", "the method reached its deadline; what it wrote is kept and never ranked"),
+    70: ("failed", "internal error of the method"),
+    75: ("failed", "the method asks to be tried again"),
+    124: ("timeout", "the method was stopped at its deadline"),
+    137: ("oom", "the method used more memory than its limit"),
+}
+"""What an exit code means: the recorded status, and the reason in words. Any other code is `failed`."""
 
 
 class MethodError(BenchError):
