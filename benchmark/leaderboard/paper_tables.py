@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.leaderboard.measures import Measures
+from benchmark.leaderboard.ranking import has_unranked
 from benchmark.leaderboard.tables import Column, Table, Value
 from benchmark.leaderboard.views import RunView
 
@@ -66,10 +67,16 @@ def paper_tables(measured: list[tuple[RunView, Measures]]) -> list[Table]:
             rows.append(row | {key: measures.estimate(series, track, key).scaled(100) for key in _SHOWN})
     rows.sort(key=lambda row: (row["run"], row["augmentation"], row["data"] != "real", row["data"], row["model"]))
     note = "Protocol `paper-2407.20072`; means over repetitions with 95 % intervals over clusters and repetitions."
-    tables = [Table("paper", "In the shape of the paper's Table 1", OURS, tuple(rows), (note,))]
+    notes = [note, *(_unranked(view) for view, _ in measured if has_unranked([view]))]
+    tables = [Table("paper", "In the shape of the paper's Table 1", OURS, tuple(rows), tuple(notes))]
     if any(view.run.protocol.name == "spain-africa" for view, _ in measured):
         tables.append(_published())
     return tables
+
+
+def _unranked(view: RunView) -> str:
+    names = ", ".join(method for method in view.run.methods if not view.rankable(method))
+    return f"Not ranked in run {view.label}, see the leaderboard: {names}."
 
 
 def _published() -> Table:

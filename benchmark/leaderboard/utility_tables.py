@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from benchmark.leaderboard.fidelity_tables import (
     FID_DEFINITION,
@@ -15,21 +15,19 @@ from benchmark.leaderboard.fidelity_tables import (
     over_repetitions,
 )
 from benchmark.leaderboard.measures import HELDOUT, Measures
-from benchmark.leaderboard.tables import Column, Estimate, Table, Value
+from benchmark.leaderboard.ranking import STATUS, WHERE, Row, has_unranked, ranking
+from benchmark.leaderboard.tables import Column, Estimate, Table
 from benchmark.leaderboard.views import RunView, Series, Tried
 
-Row = dict[str, Value]
 Measured = list[tuple[RunView, Measures]]
 
 UNDECIDED = (
     "Rows are sorted by accuracy. The order is no ranking where the intervals of the gains overlap: "
     "a difference within them is not shown by this run."
 )
-WHERE = (
-    Column("run", "run", optional=True),
-    Column("track", "track", "the target images that are tested on", optional=True),
-    Column("backbone", "backbone", "the classifier", optional=True),
-    Column("augmentation", "augmentation", optional=True),
+UNCHECKED = (
+    "nothing looked for copies of training images, and a method that copies is ranked here. Add `train` to the "
+    "profile's fidelity references and run again."
 )
 METHOD = Column("method", "method")
 ACCURACY = Column(
@@ -41,8 +39,8 @@ GAIN = Column("gain", "gain", "accuracy minus that of the same classifier, seed 
 COUNTS = (
     Column("n_per_class", "n/class", "synthetic images per class and repetition (smallest class)"),
     Column("repetitions", "repetitions", "repetitions that are ok / planned"),
-    Column("status", "status"),
-    Column("ranked", "ranked", "false: timed out or without a result", data=True),
+    STATUS,
+    Column("ranked", "ranked", "false: timed out, copies training images, or without a result", data=True),
 )
 MAIN = (
     *WHERE,
@@ -81,12 +79,13 @@ GAP = (
 
 
 def main_table(measured: Measured) -> Table:
-    """Methods with fidelity, utility, gain and cost; timed-out methods stand last and are never ranked."""
+    """Methods with fidelity, utility, gain and cost; what timed out or copies stands last and is never ranked."""
     rows = [_main_row(view, measures, series, cells) for view, measures, series, cells in _headlines(measured)]
     notes = [*(_tested(view) for view, _ in measured), UNDECIDED]
+    notes += [f"Run {view.label}: {UNCHECKED}" for view, _ in measured if view.unchecked()]
     if any(isinstance(row[key], Estimate) and row[key].mark for row in rows for key in ("fid", "kid")):  # type: ignore[union-attr]
         notes.append(WARNED)
-    return Table("main", "Leaderboard", MAIN, _sorted(rows), tuple(notes))
+    return ranking(_views(measured), Table("main", "Leaderboard", MAIN, tuple(rows), tuple(notes)))
 
 
 def synthetic_table(measured: Measured) -> Table:
@@ -99,7 +98,8 @@ def synthetic_table(measured: Measured) -> Table:
                     _where(view, series) | _scores(view, measures, series) | _counts(view, measures, series, cells)
                 )
     notes = ("The gain is against the same classifier trained on the real source images.",)
-    return Table("synthetic_only", "Trained on synthetic images only", SYNTHETIC, _sorted(rows), notes)
+    title = "Trained on synthetic images only"
+    return ranking(_views(measured), Table("synthetic_only", title, SYNTHETIC, tuple(rows), notes))
 
 
 def readings_table(measured: Measured) -> Table:
@@ -117,7 +117,7 @@ def readings_table(measured: Measured) -> Table:
             _where(view, series) | _scores(view, measures, series) | extra | _counts(view, measures, series, cells)
         )
     notes = ("Open: all five outputs. Closed: probabilities renormalised to the classes that the target has.",)
-    return Table("readings", "Open and closed reading", READINGS, _sorted(rows), notes)
+    return ranking(_views(measured), Table("readings", "Open and closed reading", READINGS, tuple(rows), notes))
 
 
 def other_tracks_table(measured: Measured) -> Table:
@@ -128,13 +128,14 @@ def other_tracks_table(measured: Measured) -> Table:
             if track != view.run.protocol.primary_track:
                 scores = _scores(view, measures, series, track) | _counts(view, measures, series, cells)
                 rows.append(_where(view, series, track) | scores)
-    return Table("other_tracks", "Other target tracks", TRACKS, _sorted(rows))
+    return ranking(_views(measured), Table("other_tracks", "Other target tracks", TRACKS, tuple(rows)))
 
 
 def gap_table(measured: Measured) -> Table:
     """Accuracy inside the source cohort beside that on the target."""
     rows = []
-    for view, measures, series, _ in _headlines(measured):
+    tell = has_unranked(_views(measured))
+    for view, measures, series, cells in _headlines(measured):
         track = view.run.protocol.primary_track
         rows.append(
             _where(view, series)
@@ -142,16 +143,17 @@ def gap_table(measured: Measured) -> Table:
                 "heldout": measures.estimate(series, HELDOUT, "accuracy").scaled(100),
                 "accuracy": measures.estimate(series, track, "accuracy").scaled(100),
                 "gap": measures.gap(series, track).scaled(100),
-                "ranked": not view.timed_out(series.method),
             }
+            | _standing(view, cells, tell)
         )
-    return Table("gap", "In-domain and cross-cohort", GAP, _sorted(rows))
+    return ranking(_views(measured), Table("gap", "In-domain and cross-cohort", GAP, tuple(rows)))
 
 
 def centers_table(measured: Measured) -> Table:
     """Accuracy per centre of the primary track, and the worst one."""
     rows, sizes = [], dict[str, str]()
-    for view, measures, series, _ in _headlines(measured):
+    tell = has_unranked(_views(measured))
+    for view, measures, series, cells in _headlines(measured):
         track = view.run.protocol.primary_track
         centers = measures.centers(series, track)
         for center in centers:
@@ -160,14 +162,19 @@ def centers_table(measured: Measured) -> Table:
         defined = {center.name: center.accuracy.value for center in centers if center.accuracy.value is not None}
         worst: Row = {"worst": min(defined, key=lambda name: defined[name]) if defined else None}
         scores: Row = {"accuracy": measures.estimate(series, track, "accuracy").scaled(100)}
-        rows.append(_where(view, series) | scores | found | worst | {"ranked": not view.timed_out(series.method)})
+        rows.append(_where(view, series) | scores | found | worst | _standing(view, cells, tell))
     columns = tuple(
         Column(f"center_{name}", sizes[name], "accuracy of this centre's images; clusters are resampled", "percent")
         for name in sorted(sizes)
     )
     note = "Each centre has its own classes and few clusters: read the intervals. Worst is the lowest mean accuracy."
     worst_column = Column("worst", "worst", "centre of the lowest accuracy")
-    return Table("centers", "Per centre", (*WHERE, METHOD, *columns, worst_column), _sorted(rows), (note,))
+    columns = (*WHERE, METHOD, *columns, worst_column)
+    return ranking(_views(measured), Table("centers", "Per centre", columns, tuple(rows), (note,)))
+
+
+def _views(measured: Measured) -> list[RunView]:
+    return [view for view, _ in measured]
 
 
 def _headlines(measured: Measured) -> Iterator[tuple[RunView, Measures, Series, list[Tried]]]:
@@ -213,8 +220,14 @@ def _counts(view: RunView, measures: Measures, series: Series, cells: list[Tried
         "n_per_class": min(counts, default=0),
         "repetitions": f"{usable}/{len(cells)}",
         "status": view.summary(cells),
-        "ranked": usable > 0 and not view.timed_out(series.method),
+        "ranked": usable > 0 and view.rankable(series.method),
     }
+
+
+def _standing(view: RunView, cells: list[Tried], tell: bool) -> Row:
+    """Whether a row is ranked; with `tell` also its status, where a table shows it for the unranked rows' sake."""
+    status: Row = {"status": view.summary(cells)} if tell else {}
+    return {"ranked": view.rankable(cells[0].cell.method)} | status
 
 
 def _main_row(view: RunView, measures: Measures, series: Series, cells: list[Tried]) -> Row:
@@ -237,16 +250,3 @@ def _main_row(view: RunView, measures: Measures, series: Series, cells: list[Tri
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _sorted(rows: list[Row]) -> tuple[Mapping[str, Value], ...]:
-    """Ranked rows by accuracy, best first, then the unranked by name; runs, tracks and classifiers stay together."""
-
-    def order(row: Row) -> tuple[object, ...]:
-        accuracy = row.get("accuracy")
-        value = accuracy.value if isinstance(accuracy, Estimate) else None
-        ranked = bool(row.get("ranked")) and value is not None
-        where = tuple(str(row[column.key]) for column in WHERE)
-        return (*where, not ranked, -(value or 0.0) if ranked else 0.0, str(row["method"]))
-
-    return tuple(sorted(rows, key=order))

@@ -13,6 +13,12 @@ from benchmark.runs import PlannedCell, Run, read_run, run_store
 
 NOT_RUN = "not run"
 
+COPY_LIMIT = 0.05
+"""Share of near-copies of training images in one synthetic set above which a method is not ranked.
+
+Held-out real images have none on either source cohort; below the limit a generator may memorise a few by chance.
+"""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -41,6 +47,17 @@ class Series:
     augmentation: str
     method: str
     mix: str
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Near-copies of training images in one synthetic set: their share, and the number of samples."""
+
+    share: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"copies {100 * self.share:.3g} % of {self.n} samples"
 
 
 @dataclass(frozen=True)
@@ -99,6 +116,28 @@ class RunView:
         """Whether a synthetic set of this method stopped at its deadline: it is kept, and never ranked."""
         return any(tried.record is not None and tried.record.status == "timeout" for tried in self.generated(method))
 
+    def copied(self, method: str) -> Copies | None:
+        """The synthetic set of this method with the most near-copies, if they are more than `COPY_LIMIT` of it.
+
+        Read from the fidelity cells against `train`, of any extractor. Such a method is kept, and never ranked.
+        """
+        found = [
+            Copies(float(record.metrics["near_copies"]["value"]), int(record.metrics["near_copies"]["n"]))
+            for record in (tried.record for tried in self.of_kind("fidelity") if tried.ok)
+            if record is not None and record.cell.method == method and "near_copies" in record.metrics
+        ]
+        worst = max(found, key=lambda copies: copies.share, default=None)
+        return worst if worst is not None and worst.share > COPY_LIMIT else None
+
+    def rankable(self, method: str) -> bool:
+        """Whether a rank of this method would mean something: no set of it timed out or copies its training images."""
+        return not self.timed_out(method) and self.copied(method) is None
+
+    def unchecked(self) -> bool:
+        """Whether methods yield images here and no fidelity cell against `train` was planned to look for copies."""
+        yields = any(facts.synthesizes for facts in self.run.methods.values())
+        return yields and not any(tried.cell.reference == "train" for tried in self.of_kind("fidelity"))
+
     def status(self, tried: Tried) -> str:
         """The status of a cell; one that never ran has that of the synthetic set that it waits for."""
         if tried.record is not None:
@@ -111,15 +150,17 @@ class RunView:
         return sources[0] if sources and sources[0] != "ok" else NOT_RUN
 
     def summary(self, cells: Iterable[Tried]) -> str:
-        """The statuses of a series in words: `ok`, or the count of each other status."""
+        """A series in words: `ok` or the count of each other status, then what keeps its method from being ranked."""
         cells = list(cells)
         method = cells[0].cell.method
         faults = Counter(status for status in map(self.status, cells) if status != "ok")
         late = sum(self.status(tried) == "timeout" for tried in self.generated(method))
         if late:
             faults["timeout"] = late
-        words = [f"{count} {status}" for status, count in sorted(faults.items())]
-        return "; ".join([*words, *(["not ranked"] if late else [])]) or "ok"
+        words = [f"{count} {status}" for status, count in sorted(faults.items())] or ["ok"]
+        copies = self.copied(method)
+        words += [str(copies)] if copies else []
+        return "; ".join(words if self.rankable(method) else [*words, "not ranked"])
 
 
 def open_runs(folders: list[Path]) -> list[RunView]:

@@ -30,13 +30,14 @@ class FakeMethod:
     """How a method of the run behaves.
 
     `skill` is the share of target images that its classifiers get right; `faults` maps repetitions to the status of
-    their generate cell.
+    their generate cell, `copies` to the number of near-copies among its 15 images.
     """
 
     name: str
     skill: float
     synthesizes: bool = True
     faults: dict[int, Status] = field(default_factory=dict)
+    copies: dict[int, int] = field(default_factory=dict)
     pretraining: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,6 +59,7 @@ class FakeRun:
     methods: tuple[FakeMethod, ...] = METHODS
     repetitions: int = 3
     flagged: tuple[int, ...] = ()
+    references: tuple[str, ...] = ("heldout", "train")
 
     def write(self) -> Path:
         """Write manifest and records; returns the folder."""
@@ -84,7 +86,7 @@ class FakeRun:
         start = {"protocol": self.protocol, "method": method.name, "repetition": repetition}
         fidelity = [
             Cell(kind="fidelity", extractor="ultrasound", reference=reference, **start)
-            for reference in ("heldout", "train") if method.synthesizes
+            for reference in self.references if method.synthesizes
         ]  # fmt: skip
         mixes = ("real+synthetic", "synthetic") if method.synthesizes else ("real",)
         utility = [Cell(kind="utility", mix=mix, backbone="resnet10t", augmentation="light", **start) for mix in mixes]
@@ -92,7 +94,7 @@ class FakeRun:
             if status != "ok":
                 yield PlannedCell(cell=cell, waits_for=f"generate {method.name} did not end ok")
             elif cell.kind == "fidelity":
-                yield self._fidelity(store, cell)
+                yield self._fidelity(store, method, cell)
             else:
                 yield self._utility(store, method, cell)
 
@@ -110,7 +112,7 @@ class FakeRun:
             store.commit(scratch, _record(key, cell, status=status, reason=reason, outputs=outputs))
         return PlannedCell(cell=cell, key=key)
 
-    def _fidelity(self, store: Store, cell: Cell) -> PlannedCell:
+    def _fidelity(self, store: Store, method: FakeMethod, cell: Cell) -> PlannedCell:
         metrics: dict[str, Any] = {
             "fid": {"value": 12.5 + cell.repetition, "direction": "lower", "ratio": 2.0},
             "kid": {"value": 0.0125, "direction": "lower", "std": 0.001, "subset_size": 12},
@@ -118,11 +120,10 @@ class FakeRun:
         if cell.reference == "heldout":
             metrics["recognition"] = {"value": 0.8, "direction": "higher", "n": 15}
         else:
+            flagged = self.flagged or tuple(range(method.copies.get(cell.repetition, 0)))
             metrics["near_copies"] = {
-                "value": len(self.flagged) / 15,
-                "direction": "lower",
-                "flagged": list(self.flagged),
-            }
+                "value": len(flagged) / 15, "direction": "lower", "n": 15, "flagged": list(flagged)
+            }  # fmt: skip
         outputs = {
             "extractor": "ultrasound", "weights_sha256": "ab", "n_real": 60, "n_synthetic": 15,
             "per_class": {"brain": {"fid": {"value": 20.0}, "kid": {"value": 0.02}}}, "warnings": ["60 images are few"],

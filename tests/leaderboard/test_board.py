@@ -15,7 +15,7 @@ from tests.leaderboard.fake_run import TRACK, FakeMethod, FakeRun
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return FakeRun(tmp_path_factory.mktemp("fake-run"), protocol="spain-africa", flagged=(0, 4)).write()
+    return FakeRun(tmp_path_factory.mktemp("fake-run"), protocol="spain-africa").write()
 
 
 @pytest.fixture(scope="module")
