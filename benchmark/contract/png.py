@@ -15,7 +15,7 @@ from PIL import Image
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">8sI4sIIBBBBB")
-_SLACK = 65_536
+SLACK_BYTES = 65_536
 
 
 class ImageFault(ValueError):  # noqa: N818 -- a finding about a file
@@ -87,7 +87,7 @@ def read_gray(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
         ImageFault: see `read_bounded` and `decode_gray`; a missing file is told the same way.
     """
     try:
-        data = read_bounded(path, limit=2 * size * size + _SLACK)
+        data = read_bounded(path, limit=2 * size * size + SLACK_BYTES)
     except FileNotFoundError as error:
         raise ImageFault("is missing") from error
     except OSError as error:

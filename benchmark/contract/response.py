@@ -22,9 +22,9 @@ from benchmark.errors import BenchError
 from benchmark.keys import content_key
 
 RESPONSE_COLUMNS = ("file", "label", "seed", "sha256")
-_RESULT_LIMIT = 1 << 20
-_BYTES_PER_ROW = 512
-_MAX_OTHER_FILES = 10_000
+RESULT_LIMIT = 1 << 20
+BYTES_PER_ROW = 512
+MAX_OTHER_FILES = 10_000
 
 
 class InvalidResponse(BenchError):  # noqa: N818 -- the recorded status is `invalid`
@@ -125,7 +125,7 @@ def _regular_files(output: Path, request: Request) -> set[str]:
     """Names of all files under `output`, relative; links, devices, pipes and hard links are refused."""
     if output.is_symlink() or not output.is_dir():
         raise InvalidResponse("the response is not a folder.")
-    limit = request.images_per_class * len(request.classes) + _MAX_OTHER_FILES
+    limit = request.images_per_class * len(request.classes) + MAX_OTHER_FILES
     names: set[str] = set()
     waiting = [output]
     while waiting:
@@ -155,7 +155,7 @@ def _check_regular(name: str, status: os.stat_result) -> None:
 def _read_result(output: Path) -> Result:
     name = "result.json"
     try:
-        return Result.model_validate_json(read_bounded(output / name, _RESULT_LIMIT))
+        return Result.model_validate_json(read_bounded(output / name, RESULT_LIMIT))
     except FileNotFoundError as error:
         raise InvalidResponse(f"{name} is missing.") from error
     except (OSError, ImageFault) as error:
@@ -166,7 +166,7 @@ def _read_result(output: Path) -> Result:
 
 def _read_manifest(output: Path, request: Request) -> list[list[str]]:
     """Rows of `manifest.csv`, each checked: known label, files in the one possible order, whole seeds."""
-    limit = _BYTES_PER_ROW * (request.images_per_class * len(request.classes) + 2)
+    limit = BYTES_PER_ROW * (request.images_per_class * len(request.classes) + 2)
     try:
         text = read_bounded(output / "manifest.csv", limit).decode("utf-8")
     except FileNotFoundError as error:
