@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # One command: set up, run, publish.
 #   ./run_all.sh                      set up, run the default profile to a leaderboard
-#   ./run_all.sh PROFILE [OPTIONS]    set up, then `fulora-bench run PROFILE OPTIONS`
+#   ./run_all.sh PROFILE [OPTIONS]    set up, then `fulora-bench run PROFILE OPTIONS`; with `--launcher podman` or
+#                                     `--launcher docker` the images are built first (seconds when nothing changed)
 #   ./run_all.sh tests [OPTIONS]      set up, check style and types, then `pytest OPTIONS`
 #   ./run_all.sh setup                set up only
-# PYTHON names the interpreter (default python3, 3.11 or newer); VENV the environment (default .venv).
+# PYTHON names the interpreter (default python3, 3.11 or newer); VENV the environment (default .venv);
+# FULORA_BENCH_BASE the image that the images build on (default: the official slim Python image).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 PYTHON=${PYTHON:-python3}
@@ -41,17 +43,35 @@ run_tests() {
     exec "$VENV/bin/python" -m pytest "$@"
 }
 
+# The container engine that the options name, if they name one that has images to build.
+engine_of() {
+    local last="" option
+    for option in "$@"; do
+        case "$last" in --launcher) option="--launcher=$option" ;; esac
+        case "$option" in --launcher=podman | --launcher=docker) printf '%s' "${option#*=}" ;; esac
+        last=$option
+    done
+}
+
+build_images() {
+    local engine
+    engine=$(engine_of "$@")
+    if [ -z "$engine" ]; then return; fi
+    "$VENV/bin/fulora-bench" containers build --engine "$engine" ${FULORA_BENCH_BASE:+--base "$FULORA_BENCH_BASE"}
+}
+
 command=phantom
 if [ $# -gt 0 ] && { [ "${1#-}" = "$1" ] || [ "$1" = -h ] || [ "$1" = --help ]; }; then
     command=$1
     shift
 fi
 case "$command" in
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     setup) setup "" ;;
     tests) run_tests "$@" ;;
     *)
         setup ""
+        build_images "$@" >&2
         exec "$VENV/bin/fulora-bench" run "$command" "$@"
         ;;
 esac

@@ -30,6 +30,7 @@ def _fault(name: str) -> str:
         engine = find_engine(name)
         if inspect_image(engine, TEST_BASE) is None:
             return f"{name} has no image {TEST_BASE} ({_MAKE_IT}, or set FULORA_BENCH_TEST_BASE)"
+        engine.call("run", "--rm", "--network=none", TEST_BASE, "true")
     except BenchError as error:
         return str(error)
     return ""
