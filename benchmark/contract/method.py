@@ -18,6 +18,7 @@ ParameterValue = bool | int | float | str | list[bool | int | float | str]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 FILE_NAME = "method.toml"
+_SET_BY_HOST = ("folder", "image_id", "image_reference")
 
 
 class Needs(BaseModel):
@@ -62,7 +63,7 @@ class MethodSpec(BaseModel):
         container: the image that it runs in under a container engine.
         tuning: how the defaults were chosen, and on what.
         folder: where `method.toml` lies; not part of the description.
-        image_id: id of the image that `method.toml` was read from; empty for a method that was found as a folder.
+        image_id, image_reference: of the image that `method.toml` was read from; empty for a method found as a folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +80,7 @@ class MethodSpec(BaseModel):
     tuning: str = ""
     folder: Path = Field(exclude=True)
     image_id: str = Field(default="", exclude=True)
+    image_reference: str = Field(default="", exclude=True)
 
     @cached_property
     def source_sha256(self) -> str:
@@ -146,7 +148,9 @@ def load_method(path: Path) -> MethodSpec:
     return parse_method(file.read_bytes(), str(file), folder=file.resolve().parent)
 
 
-def parse_method(data: bytes, where: str, folder: Path, image_id: str = "") -> MethodSpec:
+def parse_method(
+    data: bytes, where: str, folder: Path, image_id: str = "", image_reference: str = ""
+) -> MethodSpec:
     """A method from the bytes of its `method.toml`; `where` names them in errors.
 
     Raises:
@@ -156,11 +160,11 @@ def parse_method(data: bytes, where: str, folder: Path, image_id: str = "") -> M
         content = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{where} is not valid TOML: {error}.") from error
-    for name in ("folder", "image_id"):
+    for name in _SET_BY_HOST:
         if name in content:
             raise UsageError(f"{where}: field '{name}' is set by the host; remove it.")
     try:
-        return MethodSpec(**content, folder=folder, image_id=image_id)
+        return MethodSpec(**content, folder=folder, image_id=image_id, image_reference=image_reference)
     except ValidationError as error:
         raise UsageError(f"{where}: {first_fault(error)}.") from error
 

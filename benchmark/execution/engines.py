@@ -151,7 +151,9 @@ def _apptainer(program: str) -> Engine:
     probe = Engine("apptainer", program, "", rootless=os.geteuid() != 0)
     version = probe.call("--version").split()[-1]
     # Limits need cgroups v2; the size of its scratch is a setting of the administrator.
-    missing = ("tmp", "shm") if Path("/sys/fs/cgroup/cgroup.controllers").exists() else ("memory", "pids", "cpus", "tmp")
+    missing = (
+        ("tmp", "shm") if Path("/sys/fs/cgroup/cgroup.controllers").exists() else ("memory", "pids", "cpus", "tmp")
+    )
     return Engine("apptainer", program, version, probe.rootless, missing)
 
 

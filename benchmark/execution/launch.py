@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from benchmark.contract import MethodSpec
+from benchmark.contract.exits import STATUS_OF_EXIT
+from benchmark.errors import BenchError
 from benchmark.records import Status
 
 LOG_LIMIT_MIB = 64
 _TAIL_LINES = 20
 _TAIL_BYTES = 1 << 16
+_LINE_LENGTH = 500
 
 Isolation = Literal["none", "container"]
-
-STATUS_OF_EXIT: dict[int, tuple[Status, str]] = {
-    0: ("ok", ""),
-    2: ("failed", "the method refused the request"),
-    3: ("failed", "the method misses data or weights"),
-    4: ("skipped", "the method cannot run here"),
-    5: ("timeout", "the method reached its deadline; what it wrote is kept and never ranked"),
-    70: ("failed", "internal error of the method"),
-    75: ("failed", "the method asks to be tried again"),
-    124: ("timeout", "the method was stopped at its deadline"),
-    137: ("oom", "the method used more memory than its limit"),
-}
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,7 @@ class Launch:
         gpu: whether the accelerator is handed in.
         mounts, environment: further mounts and variables; the suite's own cells use them, methods never.
         writable_output: false hands the output folder in read-only, as the conformance suite does once.
+        trusted: the suite's own code, which runs as the caller; a method never is.
     """
 
     command: tuple[str, ...]
@@ -70,6 +66,7 @@ class Launch:
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     writable_output: bool = True
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,12 +98,72 @@ class Launcher(Protocol):
         """Run it to its end."""
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a supervisor starts: the method itself, or an engine's client.
+
+    Attributes:
+        cwd, env: where it starts, and its whole environment.
+        log: file for its output.
+        container: for an engine's client, what the supervisor must know of the container.
+    """
+
+    command: list[str]
+    cwd: Path
+    env: dict[str, str]
+    log: Path
+    container: dict[str, Any] | None = None
+
+
+def supervised(launch: Launch, start: Start) -> dict[str, Any]:
+    """Run a command under a supervisor of its own, within the limits of `launch`; returns the supervisor's report.
+
+    Raises:
+        BenchError: the supervisor could not be started, or broke.
+    """
+    spec = {
+        "command": start.command,
+        "cwd": str(start.cwd),
+        "env": start.env,
+        "log": str(start.log),
+        "deadline_seconds": launch.deadline_seconds,
+        "memory_mib": launch.memory_mib,
+        "log_limit_mib": LOG_LIMIT_MIB,
+        "output": str(launch.output.resolve()),
+        "output_mib": launch.output_mib,
+        "output_files": launch.output_files,
+        "container": start.container,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark.execution.supervisor"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdin.write(json.dumps(spec).encode() + b"\n")
+    process.stdin.flush()
+    # Standard input stays open while we wait: its closing is how the supervisor learns that we are gone.
+    out, err = process.stdout.read(), process.stderr.read()
+    process.stdin.close()
+    if process.wait() != 0:
+        raise BenchError(f"the supervisor of the method broke: {err.decode(errors='replace').strip()[-400:]}")
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
 def log_tail(log: Path) -> tuple[str, ...]:
-    """The last non-empty lines of a log."""
+    """The last non-empty lines of a log, without control characters and cut to a length that a record can hold."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         text = stream.read().decode(errors="replace")
-    return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-_TAIL_LINES:]
+    lines = (_printable(line) for line in text.splitlines())
+    return tuple(line[:_LINE_LENGTH] for line in lines if line)[-_TAIL_LINES:]
+
+
+def _printable(line: str) -> str:
+    """The line without control and format characters: nothing that a method prints may steer a terminal."""
+    return "".join(sign for sign in line if unicodedata.category(sign)[0] != "C" or sign == "\t").strip()
 
 
 def outcome_of(report: Mapping[str, Any], tail: tuple[str, ...], launch: Launch, **facts: Any) -> Outcome:
@@ -127,10 +184,14 @@ def outcome_of(report: Mapping[str, Any], tail: tuple[str, ...], launch: Launch,
 
 def _verdict(report: Mapping[str, Any], launch: Launch) -> tuple[int, Status, str]:
     code, stopped = int(report["exit_code"]), str(report["stopped"])
+    if not report["started"]:
+        return code, "failed", "the container could not be started"
     if stopped == "log":
         return code, "failed", f"the method wrote more than {LOG_LIMIT_MIB} MiB of log"
     if stopped == "output":
         return code, "invalid", f"the method was stopped: {report['detail']}"
+    if stopped == "lost":
+        return code, "failed", "the engine's client ended before the container; the container was ended"
     if stopped == "timeout" and code != 5:
         code = 124
     elif stopped == "oom":
@@ -138,7 +199,8 @@ def _verdict(report: Mapping[str, Any], launch: Launch) -> tuple[int, Status, st
     elif code == 137:
         # SIGKILL by somebody else: an out-of-memory kill is told only where the limit was seen to be passed.
         return code, "failed", "the method was killed (signal 9) below its memory limit"
-    status, meaning = STATUS_OF_EXIT.get(code, ("failed", f"the method ended with the unknown exit code {code}"))
+    known: tuple[Status, str] | None = STATUS_OF_EXIT.get(code)
+    status, meaning = known or ("failed", f"the method ended with the unknown exit code {code}")
     if code == 124:
         meaning += f" of {launch.deadline_seconds:g} s"
     if code == 137:

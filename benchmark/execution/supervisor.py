@@ -1,4 +1,4 @@
-"""A small parent for one method process, so that the method dies with the suite and keeps its limits.
+"""A small parent for one launch, so that what was started dies with the suite and keeps its limits.
 
     python -m benchmark.execution.supervisor        (one line of JSON on standard input, which then stays open)
 
@@ -6,14 +6,15 @@ It is a process of its own, for two reasons. A parent-death signal fires when th
 ends, and the engine runs cells in threads; here the only thread is the main one. And when the suite is killed, its
 end of the pipe on standard input closes, which this process sees.
 
-The line: `command`, `cwd`, `env`, `log` (file for the child's output), `deadline_seconds`, `memory_mib`,
-`log_limit_mib`. It prints one JSON line: `exit_code` (128 + signal where one ended it), `stopped` (empty, `timeout`,
-`oom` or `log`), `seconds`, `peak_memory_mib` (of the whole process tree, sampled).
+The line: `command`, `cwd`, `env`, `log` (file for the child's output), `deadline_seconds`, `log_limit_mib`,
+`memory_mib`, `output` (folder), `output_mib`, `output_files`, and for an engine's client `container` (`program`,
+`name`, `memory_limited`). It prints one JSON line: `exit_code` (128 + signal where one ended it), `stopped` (empty,
+`timeout`, `oom`, `log`, `output` or `lost`), `detail` (in words), `seconds`, `peak_memory_mib` (resident memory of
+the whole process tree, sampled), `started` (whether the command itself was ever running).
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -25,54 +26,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+from benchmark.execution.usage import OutputLimit
+from benchmark.execution.watched import Container, Tree
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.05
 _GRACE_SECONDS = 5.0
 _MIB = 1 << 20
 
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _memory_mib(pid: int) -> float:
-    total = 0
-    for process in _tree(pid):
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total / _MIB
-
-
-def _descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
-
-
-def _stop(child: subprocess.Popen[bytes], grace: float) -> None:
-    """End the child and all its descendants, also those that made a session of their own."""
-    if grace > 0 and child.poll() is None:
-        os.killpg(child.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(grace)
-    while left := _descendants():
-        for process in left:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(left, timeout=1.0)
 
 
 def _parent_is_gone() -> bool:
@@ -83,7 +48,8 @@ def _parent_is_gone() -> bool:
 def supervise(spec: dict[str, Any]) -> dict[str, Any]:
     """Run the command of `spec` to its end or to a limit; see the module for the keys."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    started, peak, stopped = time.monotonic(), 0.0, ""
+    # The engine's client goes on when this process is told to end: only the container may be stopped, and in order.
+    started, stopped, detail = time.monotonic(), "", ""
     with Path(spec["log"]).open("wb") as log:
         child = subprocess.Popen(
             spec["command"],
@@ -95,30 +61,45 @@ def supervise(spec: dict[str, Any]) -> dict[str, Any]:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread only
         )
+    container = spec.get("container")
+    watched: Tree | Container = Container(child, **container) if container else Tree(child)
+    output = OutputLimit(Path(spec["output"]), spec["output_mib"], spec["output_files"])
     while child.poll() is None:
-        memory = _memory_mib(child.pid)
-        peak = max(peak, memory)
+        watched.look()
         if _parent_is_gone():
-            _stop(child, grace=0)
+            watched.stop(grace=0)
+            watched.close()
             sys.exit(1)
-        if memory > spec["memory_mib"]:
-            stopped = "oom"
-        elif time.monotonic() - started > spec["deadline_seconds"]:
-            stopped = "timeout"
-        elif Path(spec["log"]).stat().st_size > spec["log_limit_mib"] * _MIB:
-            stopped = "log"
+        stopped, detail = _passed(spec, watched, output, time.monotonic() - started)
         if stopped:
-            _stop(child, grace=_GRACE_SECONDS if stopped == "timeout" else 0)
+            watched.stop(grace=_GRACE_SECONDS if stopped == "timeout" else 0)
             break
         time.sleep(_POLL_SECONDS)
-    code = child.wait()
-    _stop(child, grace=0)
+    end = watched.close()
+    if not stopped:
+        # What was written between the last look and the end counts too.
+        detail = output.fault(now=True)
+        stopped = "output" if detail else end.stopped
     return {
-        "exit_code": code if code >= 0 else 128 - code,
+        "exit_code": end.exit_code,
         "stopped": stopped,
+        "detail": detail,
         "seconds": time.monotonic() - started,
-        "peak_memory_mib": peak,
+        "peak_memory_mib": watched.peak_memory_mib,
+        "started": end.started,
     }
+
+
+def _passed(spec: dict[str, Any], watched: Tree | Container, output: OutputLimit, seconds: float) -> tuple[str, str]:
+    """The limit that was passed, and the detail in words; empty where none was."""
+    if not watched.memory_limited and watched.memory_mib > spec["memory_mib"]:
+        return "oom", ""
+    if seconds > spec["deadline_seconds"]:
+        return "timeout", ""
+    if Path(spec["log"]).stat().st_size > spec["log_limit_mib"] * _MIB:
+        return "log", ""
+    fault = output.fault()
+    return ("output", fault) if fault else ("", "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,171 @@
+"""What a supervisor watches: a process and its descendants, or a container behind an engine's client."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmark.execution.cgroups import OomWitness
+
+_MIB = 1 << 20
+_CALL_SECONDS = 60.0
+_SAMPLE_SECONDS = 0.1
+_INSPECT_SECONDS = 0.3
+_SIGKILLED = 128 + signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class End:
+    """How it ended: exit code (128 + signal where one ended it), a limit that was passed unseen, or `lost`."""
+
+    exit_code: int
+    stopped: str = ""
+    started: bool = True
+
+
+class Tree:
+    """A process that was started in a session of its own, with all its descendants."""
+
+    memory_limited = False
+    """Whether somebody else keeps the memory limit."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self.child = child
+        self.memory_mib = self.peak_memory_mib = 0.0
+        self._sampled = 0.0
+
+    def look(self) -> None:
+        """Sample the memory, at most ten times a second."""
+        if time.monotonic() - self._sampled < _SAMPLE_SECONDS:
+            return
+        self._sampled = time.monotonic()
+        self.memory_mib = _resident_mib(self.child.pid)
+        self.peak_memory_mib = max(self.peak_memory_mib, self.memory_mib)
+
+    def stop(self, grace: float) -> None:
+        """End the child and all its descendants, also those that made a session of their own."""
+        if grace > 0 and self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(grace)
+        while left := psutil.Process().children(recursive=True):
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, timeout=1.0)
+
+    def close(self) -> End:
+        """Wait for the child, leave nothing running."""
+        code = self.child.wait()
+        self.stop(grace=0)
+        return End(code if code >= 0 else 128 - code)
+
+
+class Container:
+    """A container that an engine's client is attached to.
+
+    Its processes are seen from the host: signals go to its first process, so that no engine call stands between a
+    limit and its effect. Only where that process is not known (yet) the engine is asked to end it.
+    """
+
+    def __init__(
+        self, client: subprocess.Popen[bytes], program: str, name: str, id_file: str, memory_limited: bool
+    ) -> None:
+        self.client, self.program, self.name, self.memory_limited = client, program, name, memory_limited
+        self._witness = OomWitness(Path(id_file))
+        self.memory_mib = self.peak_memory_mib = 0.0
+        self._first: psutil.Process | None = None
+        self._sampled = self._inspected = 0.0
+
+    def look(self) -> None:
+        """Find the first process, and sample the memory."""
+        now = time.monotonic()
+        if self._first is None:
+            if self._witness.found and now - self._inspected >= _INSPECT_SECONDS:
+                self._find()
+                self._inspected = time.monotonic()
+        elif now - self._sampled >= _SAMPLE_SECONDS:
+            self._sampled = now
+            self.memory_mib = _resident_mib(self._first.pid)
+            self.peak_memory_mib = max(self.peak_memory_mib, self.memory_mib)
+
+    def stop(self, grace: float) -> None:
+        """End it: SIGTERM and a time to finish where `grace` says so, then SIGKILL to all its processes."""
+        if self._first is None:
+            self._find()
+        if self._first is None:
+            self._ask("stop", "-t", str(int(grace)), self.name)
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if grace > 0:
+                self._first.terminate()
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    self._first.wait(grace)
+            self._first.kill()  # the first process of a process namespace takes all others with it
+
+    def close(self) -> End:
+        """Wait for the client, ask the engine how it ended, and remove the container."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.client.wait(_CALL_SECONDS)
+        self._witness.close()
+        state = self._state()
+        lost = bool(state.get("Running"))
+        self._ask("rm", "-f", "-v", self.name)
+        if self.client.poll() is None:
+            self.client.kill()
+        code = self.client.wait()
+        if not state or state.get("Status") in ("created", "configured", "initialized"):
+            return End(code if code >= 0 else 128 - code, started=False)
+        exit_code = _SIGKILLED if lost else int(state.get("ExitCode", code))
+        oom = bool(state.get("OOMKilled")) or self._witness.kills > 0
+        if exit_code == _SIGKILLED and oom:
+            return End(exit_code, "oom")
+        return End(exit_code, "lost" if lost else "")
+
+    def _find(self) -> None:
+        pid = int(self._state().get("Pid") or 0)
+        if pid:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._first = psutil.Process(pid)
+
+    def _state(self) -> dict[str, Any]:
+        told = self._ask("container", "inspect", "--format", "{{json .State}}", self.name)
+        try:
+            state: dict[str, Any] = json.loads(told)
+        except json.JSONDecodeError:
+            return {}
+        return state
+
+    def _ask(self, *arguments: str) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return subprocess.run(
+                [self.program, *arguments],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_CALL_SECONDS,
+                stdin=subprocess.DEVNULL,
+            ).stdout
+        return ""
+
+
+def _resident_mib(pid: int) -> float:
+    """Resident memory of a process and its descendants in MiB; pages that they share count in each."""
+    total = 0
+    try:
+        first = psutil.Process(pid)
+        for process in [first, *first.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0.0
+    return total / _MIB
