@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark import __version__, cli_tables
+from benchmark import __version__, cli_check, cli_containers, cli_tables
 from benchmark.console import (
     DATA,
     Json,
@@ -183,7 +183,9 @@ def run(
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Number of repetitions.")] = None,
     recompute: Annotated[str, typer.Option(help="missing, all or none")] = "missing",
-    launcher: Annotated[str | None, typer.Option(help="How methods are started: process.")] = None,
+    launcher: Annotated[
+        str | None, typer.Option(help="How cells are started: process, podman, docker, apptainer or auto.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run's folder (default results/runs/PROFILE).")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the cells, hit or miss, and why; run nothing.")
@@ -274,8 +276,9 @@ def _brief(value: Any) -> str:
     return str(value)
 
 
-for verb in (cli_tables.score, cli_tables.fidelity, cli_tables.leaderboard):
+for verb in (cli_tables.score, cli_tables.fidelity, cli_tables.leaderboard, cli_check.check):
     app.command()(verb)
+app.add_typer(cli_containers.app, name="containers")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,9 @@ from benchmark.records import Cell, Record
 
 REFERENCE_METHOD = "real_only"
 """The method that every gain is measured against, and whose classifier judges synthetic samples."""
+
+SUITE = "suite"
+"""The image in which fidelity and utility cells run, by its name among the images of a run."""
 
 _PACKAGES: dict[str, tuple[str, ...]] = {
     "generate": ("torch", "diffusers", "peft", "transformers", "accelerate", "numpy", "pillow"),
@@ -41,6 +44,7 @@ class Identity:
     Attributes:
         protocol: name and version; `parts` maps train, adaptation, heldout and `track:<name>` to manifest digests.
         device: resolved device kind, `cpu` or `cuda`.
+        launcher: resolved launcher; `images` maps every method, and `suite`, to its image's id (empty: processes).
         extractors, backbones: digest of each extractor's and backbone's weights (empty: from scratch).
         recipe: the resolved recipe.
     """
@@ -54,6 +58,8 @@ class Identity:
     extractors: Mapping[str, str]
     backbones: Mapping[str, str]
     recipe: dict[str, Any]
+    launcher: str = "process"
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def code(self) -> dict[str, str]:
@@ -178,6 +184,7 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
     }
     if cell.kind == "generate":
         return shared | _generate_inputs(cell, profile, identity)
+    shared["image"] = identity.images.get(SUITE, "")
     shared["generate_key"] = upstream["generate"].key
     shared["synthetic_sha256"] = upstream["generate"].outputs["synthetic_sha256"]
     if cell.kind == "fidelity":
@@ -207,7 +214,8 @@ def _generate_inputs(cell: Cell, profile: Profile, identity: Identity) -> dict[s
         "images_per_class": profile.images_per_class,
         "steps": profile.generator_steps,
         "adaptation": identity.parts["adaptation"],
-        "launcher": profile.execution.launcher,
+        "launcher": identity.launcher,
+        "image": identity.images.get(cell.method, ""),
     }
 
 

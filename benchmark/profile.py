@@ -61,10 +61,16 @@ class UtilityPlan(_Part):
 class ExecutionPlan(_Part):
     """Where and under which limits cells run.
 
-    `workers` = 0 takes one worker per `threads` cores. `deadline_seconds` and `memory_mib` bound one generate cell.
+    `workers` = 0 takes one worker per `threads` cores. `deadline_seconds` and `memory_mib` bound one generate cell;
+    in a container `memory_mib` bounds every cell. `output_mib` is what a cell may leave in its output folder.
+    `engine_arguments` are further arguments of the container engine, for odd hosts; `images` is the prefix of the
+    names of images (for apptainer the folder of its image files).
     """
 
     launcher: str = "process"
+    engine_arguments: tuple[str, ...] = ()
+    images: str = "localhost/fulora-bench"
+    output_mib: int = Field(default=4096, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)

@@ -8,7 +8,6 @@ rename, so that a reader sees either nothing or all of it.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import BenchError
+from benchmark.files import remove_tree
 
 Kind = Literal["generate", "fidelity", "utility"]
 Status = Literal["ok", "failed", "timeout", "oom", "invalid", "skipped"]
@@ -53,7 +53,8 @@ class Record(BaseModel):
 
     `inputs` is what the key was hashed from; `outputs` what downstream cells and tables need (counts, hashes,
     timings in seconds); `scores` maps a target track to a metric protocol to metrics (utility cells), `metrics`
-    holds fidelity. Nothing in a record names a path, a host or a user.
+    holds fidelity. `container` names engine, image, its id and digest, and the limits that the engine could not set;
+    it is empty for what ran as a plain process. Nothing in a record names a path, a host or a user.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +71,7 @@ class Record(BaseModel):
     peak_memory_mib: float | None = None
     launcher: str = "engine"
     isolation: str = "none"
+    container: dict[str, Any] = Field(default_factory=dict)
     device: str
     threads: int
     seed: int
@@ -137,7 +139,7 @@ class Store:
             yield scratch
         finally:
             if scratch.exists():
-                shutil.rmtree(scratch)
+                remove_tree(scratch)
 
     def commit(self, scratch: Path, record: Record) -> Record:
         """Write the record into its scratch folder and make it the next attempt, atomically."""
@@ -162,5 +164,5 @@ class Store:
         """Remove scratch folders that a killed run left behind; returns how many."""
         stale = [path for kind in KINDS for path in (self.root / kind).glob(f"*/{_SCRATCH}*")]
         for path in stale:
-            shutil.rmtree(path)
+            remove_tree(path)
         return len(stale)

@@ -13,12 +13,14 @@ import psutil
 
 from benchmark import __version__
 from benchmark.contract import MethodSpec
-from benchmark.errors import BenchError, UnknownNameError, UsageError
+from benchmark.errors import BenchError, UsageError
 from benchmark.execution.engine import Listener, Outcome, run_cells
+from benchmark.execution.engines import Engine
+from benchmark.execution.launchers import choose_launcher
 from benchmark.execution.planner import Planner, Recompute
+from benchmark.execution.runners import Runners, find_method, open_engine, open_runners
 from benchmark.fidelity.extractors import load_extractor
 from benchmark.matrix import REFERENCE_METHOD, Identity, package_versions
-from benchmark.methods import get_method
 from benchmark.models import BaseModel, resolve_base_model
 from benchmark.profile import MethodEntry, Profile
 from benchmark.protocol import Protocol, load_protocol
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from benchmark.cohorts.images import Progress
 
 
-LAUNCHERS = ("process",)
-
-
 @dataclass(frozen=True)
 class Session:
     """A run that can start.
@@ -41,18 +40,20 @@ class Session:
     Attributes:
         folder: the run's folder.
         planner: decides what is run.
+        runners: what cells are started with.
         run: the manifest.
         notes: what the user should know before it starts, one sentence each.
     """
 
     folder: Path
     planner: Planner
+    runners: Runners
     run: Run
     notes: tuple[str, ...]
 
     def start(self, listener: Listener) -> Outcome:
         """Run what the store misses."""
-        return run_cells(self.planner, self.run, self.folder, listener)
+        return run_cells(self.planner, self.runners, self.run, self.folder, listener)
 
 
 def open_session(profile: Profile, folder: Path, recompute: Recompute, progress: Progress | None = None) -> Session:
@@ -62,12 +63,13 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         BenchError: a method, image set or weights file is missing or unfit; the message says what to do.
     """
     notes: list[str] = []
-    if profile.execution.launcher not in LAUNCHERS:
-        raise UnknownNameError("launcher", profile.execution.launcher, LAUNCHERS)
+    launcher = choose_launcher(profile.execution.launcher, notes.append)
+    engine, options = open_engine(launcher, profile.execution, folder)
     for augmentation in profile.utility.augmentations:
         check_augmentation(augmentation)
-    methods, parameters = _methods(profile, notes)
+    methods, parameters = _methods(profile, engine, notes)
     device = _device(profile.execution.device, notes)
+    runners = open_runners(engine, options, methods, device)
     protocol = load_protocol(profile.protocol, profile.image_size, progress=progress)
     needs_model = [name for name, spec in methods.items() if spec.needs.model]
     base = resolve_base_model(profile.base_model) if needs_model else None
@@ -86,6 +88,8 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
             entry.name: weights_sha256(BackboneSpec(entry.name, entry.weights)) for entry in profile.utility.backbones
         },
         recipe=_resolved_recipe(profile, device),
+        launcher=runners.launcher,
+        images=runners.images,
     )
     planner = Planner(profile, identity, run_store(folder), recompute)
     run = Run(
@@ -98,10 +102,12 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         cells=[],
     )
     notes.extend(f"track {track} is not measured: {why}" for track, why in protocol.missing_tracks.items())
-    return Session(folder, planner, run, tuple(notes))
+    return Session(folder, planner, runners, run, tuple(notes))
 
 
-def _methods(profile: Profile, notes: list[str]) -> tuple[dict[str, MethodSpec], dict[str, dict[str, Any]]]:
+def _methods(
+    profile: Profile, engine: Engine | None, notes: list[str]
+) -> tuple[dict[str, MethodSpec], dict[str, dict[str, Any]]]:
     entries = list(profile.methods)
     if REFERENCE_METHOD not in {entry.name for entry in entries}:
         entries.insert(0, MethodEntry(name=REFERENCE_METHOD))
@@ -109,7 +115,7 @@ def _methods(profile: Profile, notes: list[str]) -> tuple[dict[str, MethodSpec],
     methods: dict[str, MethodSpec] = {}
     parameters: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        spec = get_method(entry.name)
+        spec = find_method(entry.name, engine)
         if spec.name in methods:
             raise UsageError(f"two methods of this profile are called '{spec.name}'; rename one in its method.toml")
         methods[spec.name] = spec

@@ -126,6 +126,12 @@ def read_index(name: str, how: str) -> Index:
     return index
 
 
+def prepared_root(name: str) -> Path | None:
+    """The folder that a prepared cohort's files lie in, or `None` where it is not prepared (or drawn, not read)."""
+    path = index_path(name)
+    return Path(json.loads(path.read_text(encoding="utf-8"))["root"]) if path.is_file() else None
+
+
 def _check_files(index: Index, how: str) -> None:
     again = f"Run `fulora-bench prepare {index.name} --from PATH` again.\n{how}"
     facts = zip(*(index.rows[name] for name in ("file", "sha256", "bytes", "mtime_ns")), strict=True)

@@ -13,6 +13,7 @@ from benchmark.errors import BenchError
 from benchmark.execution.fidelity_cell import fidelity_cell
 from benchmark.execution.generate_cell import generate_cell
 from benchmark.execution.jobs import CellResult, Job
+from benchmark.execution.suite_cell import suite_cell
 from benchmark.execution.utility_cell import utility_cell
 from benchmark.records import Record, Store
 
@@ -26,12 +27,12 @@ _WORK: dict[str, Callable[[Job, Path], CellResult]] = {
 
 def execute(job: Job) -> str:
     """Run one cell and commit its record; returns its status. Only the loss of the process leaves no record."""
-    _set_threads(job)
+    set_threads(job)
     _forget_peak_memory()
     store = Store(job.store)
     started, clock = datetime.now(UTC), time.monotonic()
     with store.writing(job.cell.kind, job.key) as scratch:
-        result = _attempt(job, scratch).without_paths()
+        result = _place(job)(job, scratch).without_paths()
         facts: dict[str, Any] = {
             "key": job.key,
             "cell": job.cell,
@@ -43,14 +44,26 @@ def execute(job: Job) -> str:
             "inputs": job.inputs,
         }
         if result.peak_memory_mib is None:
-            result = result.with_memory(_peak_memory_mib())
+            result = result.with_memory(peak_memory_mib())
         record = store.commit(scratch, Record(**facts, **result.fields()))
     return record.status
 
 
-def _attempt(job: Job, scratch: Path) -> CellResult:
+def _place(job: Job) -> Callable[[Job, Path], CellResult]:
+    """Where the work is done: a method has its own launcher; the rest follows it into the suite's image, if any."""
+    if job.cell.kind == "generate" or job.runner.launcher == "process":
+        return attempt
+    return lambda job, scratch: _caught(suite_cell, job, scratch)
+
+
+def attempt(job: Job, scratch: Path) -> CellResult:
+    """Do the work of a cell; whatever goes wrong becomes its status and reason."""
+    return _caught(_WORK[job.cell.kind], job, scratch)
+
+
+def _caught(work: Callable[[Job, Path], CellResult], job: Job, scratch: Path) -> CellResult:
     try:
-        return _WORK[job.cell.kind](job, scratch)
+        return work(job, scratch)
     except BenchError as error:
         return CellResult(status="failed", reason=str(error))
     except MemoryError as error:
@@ -68,14 +81,16 @@ def _forget_peak_memory() -> None:
     _CLEAR.write_text("5")
 
 
-def _peak_memory_mib() -> float:
+def peak_memory_mib() -> float:
+    """Largest resident memory of this process in MiB since it was last forgotten."""
     line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
 
 
-def _set_threads(job: Job) -> None:
-    if job.cell.kind == "generate":
-        return  # the method is a process of its own: this one needs no torch
+def set_threads(job: Job) -> None:
+    """Grant torch the profile's threads, where this process computes."""
+    if job.cell.kind == "generate" or job.runner.launcher != "process":
+        return  # the work is done elsewhere: this process needs no torch
     import torch
 
     torch.set_num_threads(job.profile.execution.threads)

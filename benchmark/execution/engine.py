@@ -9,19 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from benchmark.errors import BenchError
+from benchmark.execution.cluster import local_cluster
 from benchmark.execution.jobs import Job
 from benchmark.execution.planner import Decision, Planner
+from benchmark.execution.runners import Runners
 from benchmark.matrix import REFERENCE_METHOD, seed_of
 from benchmark.records import Cell, Record, Status
 from benchmark.runs import Run, read_run
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _GUESS_SECONDS = 20.0
-_CLOSE_SECONDS = 30.0
 _LOOK_SECONDS = 2.0
 
 
@@ -65,7 +64,7 @@ class Outcome:
         return self.blocked == 0 and set(self.statuses) <= {"ok"}
 
 
-def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> Outcome:
+def run_cells(planner: Planner, runners: Runners, run: Run, folder: Path, listener: Listener) -> Outcome:
     """Run what the store misses, and keep `run.json` current.
 
     Raises:
@@ -73,6 +72,7 @@ def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> O
     """
     started = time.monotonic()
     with _only_run(folder):
+        runners.sweep()  # containers first: one that a killed run left may still write
         planner.store.sweep()
         choices = {cell: planner.decide(cell) for cell in planner.cells}
         misses = [cell for cell, choice in choices.items() if choice.state != "hit"]
@@ -82,14 +82,17 @@ def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> O
         workers = planner.profile.execution.worker_count()
         listener.plan(len(choices), hits, workers)
         before = _wall_seconds_before(folder)
-        run = run.model_copy(update={"wall_seconds": before})
-        run.model_copy(update={"cells": planner.planned()}).write(folder)
+        manifest = _Manifest(run, folder)
+        manifest.write(planner, before)
         if misses:
-            with _cluster(workers, planner.profile.execution.threads) as client:
-                _Loop(planner, run, folder, listener, client).work()
+            try:
+                with local_cluster(workers, planner.profile.execution.threads) as client:
+                    _Loop(planner, runners, manifest, listener).work(client)
+            finally:
+                runners.sweep()
         seconds = time.monotonic() - started
         spent = (before if hits else 0.0) + (seconds if misses else 0.0)
-        run.model_copy(update={"cells": planner.planned(), "wall_seconds": spent}).write(folder)
+        manifest.write(planner, spent)
     counts: dict[Status, int] = {}
     for status in planner.finished.values():
         counts[status] = counts.get(status, 0) + 1
@@ -97,17 +100,33 @@ def run_cells(planner: Planner, run: Run, folder: Path, listener: Listener) -> O
     return Outcome(statuses=counts, hits=hits, blocked=blocked, seconds=seconds)
 
 
+class _Manifest:
+    """Keeps `run.json` current."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run, self.folder = run, folder
+
+    def write(self, planner: Planner, wall_seconds: float | None = None) -> None:
+        """Write the matrix with the keys that are known now, and the time spent where it has changed."""
+        if wall_seconds is not None:
+            self.run = self.run.model_copy(update={"wall_seconds": wall_seconds})
+        self.run = self.run.model_copy(update={"cells": planner.planned()})
+        self.run.write(self.folder)
+
+
 class _Loop:
     """Submits what can run, takes what has ended, until nothing is left."""
 
-    def __init__(self, planner: Planner, run: Run, folder: Path, listener: Listener, client: Client) -> None:
-        self.planner, self.run, self.folder, self.listener, self.client = planner, run, folder, listener, client
+    def __init__(self, planner: Planner, runners: Runners, manifest: _Manifest, listener: Listener) -> None:
+        self.planner, self.runners, self.manifest, self.listener = planner, runners, manifest, listener
         self.running: dict[Future, tuple[Cell, Decision, float, int]] = {}
         self.durations = Durations()
 
-    def work(self) -> None:
+    def work(self, client: Client) -> None:
+        """Run until nothing can be run."""
         from distributed import wait
 
+        self.client = client
         self._submit_ready()
         while self.running:
             try:
@@ -118,7 +137,7 @@ class _Loop:
             for future in done:
                 self._take(future)
             self._submit_ready()
-            self.run.model_copy(update={"cells": self.planner.planned()}).write(self.folder)
+            self.manifest.write(self.planner)
 
     def _stages(self) -> dict[Cell, str]:
         """The last line of every running method's `progress.jsonl`."""
@@ -162,6 +181,7 @@ class _Loop:
             upstream=choice.upstream,
             method=self.planner.identity.methods[cell.method] if cell.kind == "generate" else None,
             model=_model_folder(self.planner, cell),
+            runner=self.runners.of(cell),
         )
 
     def _take(self, future: Future) -> None:
@@ -261,41 +281,3 @@ def _only_run(folder: Path) -> Iterator[None]:
                 f"another run works in {folder}. Wait for it (fulora-bench status {folder}) or give another --out."
             ) from error
         yield
-
-
-@contextmanager
-def _cluster(workers: int, threads: int) -> Iterator[Client]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    spawn = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    settings: dict[str, Any] = {
-        "distributed.scheduler.allowed-failures": 0,
-        "distributed.nanny.pre-spawn-environ": spawn,
-        "distributed.worker.profile.enabled": False,
-        "distributed.admin.event-loop-monitor-interval": "10s",
-        "distributed.admin.tick.limit": "600s",
-        "distributed.comm.timeouts.connect": "120s",
-    }
-    for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(settings):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            local_directory=os.environ.get("TMPDIR"),
-        )
-        client = Client(cluster)
-        try:
-            yield client
-        finally:
-            # On a loaded machine workers may be slow to answer. Every record is written by then, and workers are
-            # daemons: those that are left end with this process.
-            with contextlib.suppress(TimeoutError, OSError):
-                client.close(timeout=_CLOSE_SECONDS)
-            with contextlib.suppress(TimeoutError, OSError):
-                cluster.close(timeout=_CLOSE_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmark.contract import (
 )
 from benchmark.execution.inputs import protocol_of
 from benchmark.execution.jobs import CellResult, Job, cut_paths
-from benchmark.execution.process import Launch, Outcome, launch_process
+from benchmark.execution.launch import Launch, Outcome
 
 _HOST_GRACE_SECONDS = 30.0
 """A method keeps its own deadline; the host ends it only when it does not."""
@@ -38,23 +38,33 @@ def generate_cell(job: Job, scratch: Path) -> CellResult:
     adaptation = protocol_of(job.profile).adaptation
     with tempfile.TemporaryDirectory(prefix="fulora-bench-request-") as folder:
         write_request(Path(folder), request, adaptation.pixels, adaptation.table)
-        outcome = launch_process(_launch(job, job.method, Path(folder), output))
+        launcher = job.runner.open()
+        outcome = launcher.launch(_launch(job, launcher.command(job.method), Path(folder), output))
     facts: dict[str, Any] = {
         "log_tail": () if outcome.status == "ok" else outcome.log_tail,
         "peak_memory_mib": outcome.peak_memory_mib,
-        "launcher": job.profile.execution.launcher,
+        "launcher": job.runner.launcher,
         "isolation": outcome.isolation,
+        "container": job.runner.facts(outcome),
     }
     if outcome.status not in ("ok", "timeout"):
+        _drop(output, outcome)
         return CellResult(status=outcome.status, reason=outcome.message, **facts)
     try:
         synthetic = validate_response(output, request, job.method, partial=outcome.status == "timeout")
     except InvalidResponse as fault:
+        _drop(output, outcome)
         if outcome.status == "timeout":
             return CellResult(status="timeout", reason=f"{outcome.message} (nothing usable: {fault})", **facts)
         return CellResult(status="invalid", reason=str(fault), **facts)
     facts["outputs"] = _outputs(synthetic, outcome)
     return CellResult(status=outcome.status, reason=outcome.message, **facts)
+
+
+def _drop(output: Path, outcome: Outcome) -> None:
+    """Nothing that a stranger wrote and that is no valid response stays on the host."""
+    if outcome.isolation == "container":
+        shutil.rmtree(output)
 
 
 def request_of(job: Job, method: MethodSpec) -> Request:
@@ -85,15 +95,18 @@ def _unmet_need(job: Job, method: MethodSpec) -> str:
     return ""
 
 
-def _launch(job: Job, method: MethodSpec, request: Path, output: Path) -> Launch:
+def _launch(job: Job, command: tuple[str, ...], request: Path, output: Path) -> Launch:
     return Launch(
-        command=tuple(method.command_line(sys.executable)),
+        command=command,
         input=request,
         output=output,
         model=job.model,
         threads=job.profile.execution.threads,
         deadline_seconds=job.profile.execution.deadline_seconds + _HOST_GRACE_SECONDS,
         memory_mib=job.profile.execution.memory_mib,
+        output_mib=job.profile.execution.output_mib,
+        image=job.runner.start,
+        gpu=job.device == "cuda",
     )
 
 

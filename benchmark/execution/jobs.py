@@ -4,14 +4,48 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from benchmark.contract import MethodSpec
+from benchmark.execution.container import EngineOptions
+from benchmark.execution.launch import Launcher, Outcome
+from benchmark.execution.launchers import open_launcher
 from benchmark.profile import Profile
 from benchmark.records import Cell, Status
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+@ -]+/)+([\w.+@-]*)")
+
+
+@lru_cache(maxsize=4)
+def _opened(launcher: str, options: EngineOptions) -> Launcher:
+    return open_launcher(launcher, options)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What a cell is started with.
+
+    Attributes:
+        launcher: name of the launcher.
+        options: how containers are started here.
+        start: what the engine starts: an image id, or the path of an image file; empty for processes.
+        image: facts of engine and image for the record.
+    """
+
+    launcher: str = "process"
+    options: EngineOptions = field(default_factory=EngineOptions)
+    start: str = ""
+    image: dict[str, Any] = field(default_factory=dict)
+
+    def open(self) -> Launcher:
+        """The launcher, asked for once in the life of a worker."""
+        return _opened(self.launcher, self.options)
+
+    def facts(self, outcome: Outcome) -> dict[str, Any]:
+        """What the record says of the container; empty for a process."""
+        return {**self.image, "unlimited": list(outcome.unlimited)} if self.image else {}
 
 
 @dataclass(frozen=True)
@@ -23,6 +57,7 @@ class Job:
         store: folder of the store.
         upstream: attempt folders that the cell builds on: `generate` (its synthetic set), `judge` (a classifier).
         method, model: of generate cells; the model is a folder of verified weights.
+        runner: how it is started.
     """
 
     cell: Cell
@@ -35,6 +70,7 @@ class Job:
     upstream: dict[str, Path]
     method: MethodSpec | None = None
     model: Path | None = None
+    runner: Runner = Runner()
 
 
 @dataclass(frozen=True)
@@ -47,6 +83,7 @@ class CellResult:
     peak_memory_mib: float | None = None
     launcher: str = "engine"
     isolation: str = "none"
+    container: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)

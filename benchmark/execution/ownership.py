@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import subprocess
 from pathlib import Path
 
 from benchmark.execution.launch import Launch
 from benchmark.execution.usage import MAX_DEPTH
+from benchmark.files import remove_tree
 
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 
@@ -45,7 +45,8 @@ def take_over(output: Path) -> str:
             path = Path(entry.path)
             status = entry.stat(follow_symlinks=False)
             if depth > MAX_DEPTH:
-                _remove_whole(output)
+                for written in output.iterdir():
+                    remove_tree(written)
                 return f"folders are nested more than {MAX_DEPTH} deep in its output; the output was removed"
             _take(path, status)
             if stat.S_ISDIR(status.st_mode):
@@ -60,9 +61,3 @@ def _take(path: Path, status: os.stat_result) -> None:
         return
     with contextlib.suppress(PermissionError):  # a file of a mapped user, where no right of root helps
         path.chmod(_FOLDER_MODE if stat.S_ISDIR(status.st_mode) else _FILE_MODE)
-
-
-def _remove_whole(folder: Path) -> None:
-    """Empty a folder of whatever depth: `rm` walks by descriptors, where Python's own walk would run out of stack."""
-    for entry in os.scandir(folder):
-        subprocess.run(["rm", "-rf", "--one-file-system", "--", entry.path], check=False, stdin=subprocess.DEVNULL)

@@ -1,0 +1,111 @@
+"""From a profile's launcher to what every cell is started with: engine asked, images found, faults told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark.contract import MethodSpec
+from benchmark.errors import BenchError, UsageError
+from benchmark.execution.container import EngineOptions
+from benchmark.execution.engines import Engine, Image, find_engine, gpu_fault, sweep
+from benchmark.execution.jobs import Runner
+from benchmark.execution.launchers import image_method, method_image, start_name, suite_image
+from benchmark.keys import content_key
+from benchmark.matrix import SUITE
+from benchmark.methods import find_methods, get_method
+from benchmark.profile import ExecutionPlan
+from benchmark.records import Cell
+
+
+@dataclass(frozen=True)
+class Runners:
+    """What the cells of one run are started with.
+
+    Attributes:
+        launcher: the resolved launcher.
+        engine: its container engine, `None` for processes.
+        by_name: a runner for every method, and for `suite`, where there are images.
+    """
+
+    launcher: str = "process"
+    engine: Engine | None = None
+    options: EngineOptions = field(default_factory=EngineOptions)
+    by_name: Mapping[str, Runner] = field(default_factory=dict)
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Image ids by the same names; empty for processes."""
+        return {name: str(runner.image["image_id"]) for name, runner in self.by_name.items()}
+
+    def of(self, cell: Cell) -> Runner:
+        """The runner of a cell."""
+        if self.engine is None:
+            return Runner()
+        return self.by_name[cell.method if cell.kind == "generate" else SUITE]
+
+    def sweep(self) -> int:
+        """Remove the containers that an earlier call into this run left; returns how many."""
+        return sweep(self.engine, self.options.run) if self.engine else 0
+
+
+def open_engine(launcher: str, plan: ExecutionPlan, folder: Path) -> tuple[Engine | None, EngineOptions]:
+    """The launcher's engine and how it starts containers; the run's label stands for its folder.
+
+    Raises:
+        BenchError: the engine does not work here.
+    """
+    options = EngineOptions(plan.engine_arguments, content_key(str(folder.resolve()))[:16], plan.images)
+    return (None if launcher == "process" else find_engine(launcher)), options
+
+
+def open_runners(
+    engine: Engine | None, options: EngineOptions, methods: Mapping[str, MethodSpec], device: str
+) -> Runners:
+    """Find the image of every method and that of the suite.
+
+    Raises:
+        BenchError: an image is missing or stale, or the engine cannot hand in the GPU; each names its remedy.
+    """
+    if engine is None:
+        return Runners()
+    if device == "cuda" and (fault := gpu_fault(engine)):
+        raise BenchError(f"this run uses a GPU, but {fault}; or set execution.device=cpu.")
+    images = {name: method_image(engine, spec, options) for name, spec in methods.items()}
+    images[SUITE] = suite_image(engine, options)
+    runners = {name: _runner(engine, options, image) for name, image in images.items()}
+    return Runners(engine.name, engine, options, runners)
+
+
+def _runner(engine: Engine, options: EngineOptions, image: Image) -> Runner:
+    facts: dict[str, Any] = {
+        "engine": engine.name,
+        "engine_version": engine.version,
+        "rootless": engine.rootless,
+        "image": Path(image.reference).name if engine.name == "apptainer" else image.reference,
+        "image_id": image.id,
+        "image_digest": image.digest,
+    }
+    return Runner(engine.name, options, start_name(engine, image), facts)
+
+
+def find_method(name: str, engine: Engine | None) -> MethodSpec:
+    """A method by its name, by the path of its folder, or with an engine by its image.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+        UsageError: the path or the image holds no readable `method.toml`.
+    """
+    if name in find_methods() or Path(name).expanduser().exists():
+        return get_method(name if name in find_methods() else str(Path(name).expanduser().resolve()))
+    found = image_method(engine, name) if engine else None
+    if found is not None:
+        return found
+    if "/" in name or ":" in name:
+        where = f"no image of {engine.name} on this host" if engine else "an image needs --launcher podman or docker"
+        raise UsageError(
+            f"{name} is no folder here, and {where}. Nothing is pulled: build or load an image before the run."
+        )
+    return get_method(name)  # raises, with the nearest names
