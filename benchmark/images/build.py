@@ -133,8 +133,8 @@ def find_builder(name: str) -> Engine:
     if name == "apptainer":
         raise UsageError(
             "apptainer does not build these images; it converts what podman or docker built. From podman: "
-            "'podman save --format docker-archive -o x.tar IMAGE', then 'apptainer build x.sif docker-archive://x.tar'; "
-            "from docker: 'apptainer build x.sif docker-daemon://IMAGE'."
+            "'podman save --format docker-archive -o x.tar IMAGE', then "
+            "'apptainer build x.sif docker-archive://x.tar'; from docker: 'apptainer build x.sif docker-daemon://IMAGE'."
         )
     if name == "auto":
         engines = [engine for engine in working_engines() if engine.name != "apptainer"]
