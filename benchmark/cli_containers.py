@@ -56,7 +56,9 @@ def build(
     if as_json:
         print_json([_told(entry) for entry in built])
         return
-    rows = [(b.image.reference, _short(b.image.id), _size(b.image.size_bytes), f"{b.seconds:.1f}") for b in built]
+    rows = [
+        (_name(b.image.reference), _short(b.image.id), _size(b.image.size_bytes), f"{b.seconds:.1f}") for b in built
+    ]
     show_table(("image", "id", "size", "seconds"), rows)
 
 
@@ -72,7 +74,7 @@ def list_(engine: Engine = "auto", prefix: Prefix = _PREFIX, as_json: Json = Fal
         return
     rows = [
         (
-            entry.image,
+            _name(entry.image),
             f"{entry.state}: {', '.join(entry.reasons)}" if entry.reasons else entry.state,
             ", ".join(entry.methods) or "-",
             _short(entry.id),
@@ -103,6 +105,10 @@ def _told(built: Built) -> dict[str, Any]:
         "seconds": round(built.seconds, 2),
         "labels": image.labels,
     }
+
+
+def _name(reference: str) -> str:
+    return reference.removesuffix(":latest")
 
 
 def _short(identity: str) -> str:
