@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+import sysconfig
 
 import pytest
 
 from benchmark.errors import BenchError
 from benchmark.execution.engines import Engine, EngineName, find_engine, inspect_image, list_images
+from benchmark.images.build import BuildOptions, build_images
 
 TEST_BASE: str = os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:bookworm"
 REQUIRED: bool = os.environ.get("FULORA_BENCH_REQUIRE_ENGINE", "") not in ("", "0")
 IMAGES: str = "localhost/fulora-bench"
 """Prefix of the images that `fulora-bench containers build` makes."""
+TEST_PREFIX: str = "localhost/fulora-bench-test"
+"""Prefix of the images that tests build."""
 _CONTAINER_ENGINES: tuple[EngineName, ...] = ("podman", "docker")
 _MAKE_IT = "`.ci/engine.sh` installs an engine and makes the base image"
 
@@ -30,10 +35,17 @@ def _fault(name: str) -> str:
         engine = find_engine(name)
         if inspect_image(engine, TEST_BASE) is None:
             return f"{name} has no image {TEST_BASE} ({_MAKE_IT}, or set FULORA_BENCH_TEST_BASE)"
-        engine.call("run", "--rm", "--network=none", TEST_BASE, "true")
+        _python_of(engine)
     except BenchError as error:
         return str(error)
     return ""
+
+
+@functools.cache
+def _python_of(engine: Engine) -> str:
+    """Version of the base image's Python, e.g. `3.11`; a container is run for it."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return engine.call("run", "--rm", "--network=none", TEST_BASE, "python3", "-c", code).strip()
 
 
 def _usable() -> list[str]:
@@ -53,6 +65,21 @@ def require_engine(name: str) -> Engine:
     if fault:
         pytest.skip(fault)
     return find_engine(name)
+
+
+def small_images(name: str, *images: str) -> tuple[str, ...]:
+    """Build images of ours (`real-only`, `suite`, …) without dependencies, under `TEST_PREFIX`; seconds, no network.
+
+    Returns:
+        The engine arguments that mount this environment, in which the tests run, as their dependencies.
+    """
+    own = "{}.{}".format(*sys.version_info[:2])
+    inside = _python_of(require_engine(name))
+    if inside != own:
+        reason = f"the base image {TEST_BASE} has Python {inside}, these tests run on {own} and lend it their packages"
+        pytest.fail(reason) if REQUIRED else pytest.skip(reason)
+    build_images(images, BuildOptions(engine=name, prefix=TEST_PREFIX, base=TEST_BASE, variant="none"))
+    return (f"--mount=type=bind,source={sysconfig.get_path('purelib')},target=/deps,readonly",)
 
 
 def engines() -> pytest.MarkDecorator:
