@@ -157,8 +157,8 @@ def keeps_deadline(bench: Bench) -> Finding:
         return passed(f"{code} after {trial.outcome.seconds:.1f} s with {len(found)} images")
     if code == 124:
         return failed(
-            f"was still running {limits.grace + slow:.0f} s after its deadline of {limits.short:g} s, and was ended. Look at "
-            "the clock between steps and between images; in time, write manifest.csv and result.json and end with 5."
+            f"was still running {limits.grace + slow:.0f} s after its deadline of {limits.short:g} s, and was ended. "
+            "Look at the clock between steps and images; in time, write manifest.csv and result.json and end with 5."
         )
     return failed(f"at its deadline of {limits.short:g} s it {_end(trial)}. Write what is there and end with 5.")
 
@@ -187,7 +187,7 @@ CHECKS: tuple[Check, ...] = (
     Check("bad request: parameter", refuses_unknown_parameter),
     Check("missing weights", tells_missing_weights),
     Check("deadline", keeps_deadline, needs_answer=True),
-    Check("unwritable output", tells_unwritable_output),
+    Check("unwritable output", tells_unwritable_output, needs_answer=True),
 )
 
 
