@@ -29,7 +29,8 @@ def launch(tmp_path: Path) -> Any:
     def make(**changes: Any) -> Launch:
         given = {
             "command": ("python3", "-m", "a_method"), "input": tmp_path / "in", "output": tmp_path / "out",
-            "model": None, "threads": 2, "deadline_seconds": 60.0, "memory_mib": 2048, "output_mib": 100, "image": "sha256:abc",
+            "model": None, "threads": 2, "deadline_seconds": 60.0, "memory_mib": 2048, "output_mib": 100,
+            "image": "sha256:abc",
         }  # fmt: skip
         return Launch(**(given | changes))
 
