@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.console import Json, print_json, say, show_table
+from benchmark.console import DATA, Json, print_json, say, show_table
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ app = typer.Typer(help="Build and list the images that methods and the suite run
 Engine = Annotated[str, typer.Option(help="podman, docker, or auto: the first that works.")]
 Prefix = Annotated[str, typer.Option(help="What the names of images begin with.")]
 _PREFIX = "localhost/fulora-bench"
+_WIDTH = 120
+"""Columns of a terminal that the tables need; a narrower one, or a pipe, gets Markdown."""
+_NAMED = 6
+"""More methods in one image than these are counted."""
 
 
 @app.command()
@@ -56,10 +61,19 @@ def build(
     if as_json:
         print_json([_told(entry) for entry in built])
         return
-    rows = [
-        (_name(b.image.reference), _short(b.image.id), _size(b.image.size_bytes), f"{b.seconds:.1f}") for b in built
-    ]
-    show_table(("image", "id", "size", "seconds"), rows)
+    _show(
+        ("image", "id", "size", "seconds", ""),
+        [
+            (
+                _name(entry.image.reference),
+                _short(entry.image.id),
+                _size(entry.image.size_bytes),
+                f"{entry.seconds:.1f}",
+                "was current" if entry.kept else "built",
+            )
+            for entry in built
+        ],
+    )
 
 
 @app.command("list")
@@ -72,22 +86,32 @@ def list_(engine: Engine = "auto", prefix: Prefix = _PREFIX, as_json: Json = Fal
     if as_json:
         print_json([entry.to_json() for entry in found])
         return
-    rows = [
-        (
-            _name(entry.image),
-            f"{entry.state}: {', '.join(entry.reasons)}" if entry.reasons else entry.state,
-            ", ".join(entry.methods) or "-",
-            _short(entry.id),
-            _size(entry.size_bytes) if entry.id else "-",
-            entry.variant or "-",
-            _short_revision(entry.revision),
-        )
-        for entry in found
-    ]
-    show_table(("image", "state", "methods", "id", "size", "variant", "revision"), rows)
+    _show(
+        ("image", "state", "methods", "id", "size", "revision"),
+        [
+            (
+                _name(entry.image),
+                f"{entry.state}: {', '.join(entry.reasons)}" if entry.reasons else entry.state,
+                ", ".join(entry.methods) if len(entry.methods) <= _NAMED else f"{len(entry.methods)} methods",
+                _short(entry.id),
+                _size(entry.size_bytes) if entry.id else "",
+                _short_revision(entry.revision),
+            )
+            for entry in found
+        ],
+    )
     for entry in found:
         if entry.build:
             say(f"{entry.state}: {entry.image}. Build it: {entry.build}")
+
+
+def _show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from tabulate import tabulate
+
+    if DATA.is_terminal and DATA.width >= _WIDTH:
+        show_table(columns, rows)
+    else:
+        print(tabulate(rows, columns, tablefmt="github", disable_numparse=True))
 
 
 def _relay(line: str) -> None:
@@ -103,6 +127,7 @@ def _told(built: Built) -> dict[str, Any]:
         "id": image.id,
         "size_bytes": image.size_bytes,
         "seconds": round(built.seconds, 2),
+        "kept": built.kept,
         "labels": image.labels,
     }
 
@@ -112,12 +137,12 @@ def _name(reference: str) -> str:
 
 
 def _short(identity: str) -> str:
-    return identity.removeprefix("sha256:")[:12] or "-"
+    return identity.removeprefix("sha256:")[:12]
 
 
 def _short_revision(revision: str) -> str:
     commit, dash, dirty = revision.partition("-")
-    return f"{commit[:10]}{dash}{dirty}" or "-"
+    return f"{commit[:10]}{dash}{dirty}"
 
 
 def _size(size: int) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,18 +22,16 @@ from benchmark.execution.engines import (
     LABEL_CODE,
     Engine,
     Image,
-    find_engine,
     inspect_image,
     read_description,
-    working_engines,
 )
+from benchmark.images.builders import find_builder
 from benchmark.images.recipes import (
     BASE,
     LABEL_BASE,
-    LABEL_ENVIRONMENT,
+    LABEL_RECIPE,
     LABEL_VARIANT,
     Recipe,
-    environment_sha256,
     find_recipe,
     own_names,
     write_context,
@@ -45,9 +42,9 @@ Variant = Literal["cuda", "cpu", "none"]
 VARIANTS: tuple[Variant, ...] = ("cuda", "cpu", "none")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHON_IMAGE = "docker.io/library/python:3.11-slim"
-_BUILDKIT_BUILT_IN = 23
-"""Docker clients below this major version need no buildx plugin for BuildKit."""
 _TAIL = 25
+_FORCING = ("--no-cache", "--pull")
+"""With these arguments of the engine an image is built although nothing changed here."""
 
 Talk = Callable[[str], object]
 
@@ -90,11 +87,12 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class Built:
-    """An image after its build, and how long that took."""
+    """An image after its build, how long that took, and whether it was there already with the same content."""
 
     name: str
     image: Image
     seconds: float
+    kept: bool = False
 
 
 def _silent(line: str) -> None:
@@ -106,7 +104,7 @@ def build_images(names: Sequence[str] = (), options: BuildOptions | None = None,
 
     Args:
         names: own images (`base`, `suite`, a runner, or a method for its runner) and folders of strangers' methods;
-            none: all own ones. The base is built with a runner only if it is missing or not current.
+            none: all own ones. The base is built before a runner if it is missing or not current.
         talk: is given each line that the engine writes.
 
     Raises:
@@ -118,49 +116,18 @@ def build_images(names: Sequence[str] = (), options: BuildOptions | None = None,
     asked = replace(asked, engine=engine.name)
     recipes = _in_order([find_recipe(name) for name in names or own_names()])
     settled = _settled(asked, engine)
-    if _needs_base(recipes, engine, settled):
-        recipes = [find_recipe(BASE), *recipes]
-    return [_build(engine, recipe, asked if recipe.method else settled, talk) for recipe in recipes]
-
-
-def find_builder(name: str) -> Engine:
-    """The engine of this name (`auto`: the first that works) with a client that can build.
-
-    Raises:
-        UsageError: apptainer, which converts images and builds none of ours.
-        BenchError: it does not work here.
-    """
-    if name == "apptainer":
-        raise UsageError(
-            "apptainer does not build these images; it converts what podman or docker built. From podman: "
-            "'podman save --format docker-archive -o x.tar IMAGE', then "
-            "'apptainer build x.sif docker-archive://x.tar'; from docker: 'apptainer build x.sif docker-daemon://IMAGE'."
-        )
-    if name == "auto":
-        engines = [engine for engine in working_engines() if engine.name != "apptainer"]
-        if not engines:
-            raise BenchError(
-                "no engine that builds images works here: install podman or docker ('fulora-bench doctor')."
-            )
-        engine = engines[0]
-    else:
-        engine = find_engine(name)
-    return replace(engine, program=_docker_client()) if engine.name == "docker" else engine
-
-
-def _docker_client() -> str:
-    """A docker client that can build with secrets: an older one has BuildKit inside, a newer one needs buildx."""
-    for folder in os.get_exec_path():
-        program = shutil.which("docker", path=folder)
-        if program is None:
-            continue
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-        words = told.replace(",", " ").split()
-        major = words[2].partition(".")[0] if len(words) > 2 else ""
-        old = major.isdigit() and int(major) < _BUILDKIT_BUILT_IN
-        if old or subprocess.run([program, "buildx", "version"], capture_output=True, check=False).returncode == 0:
-            return program
-    raise BenchError("docker cannot build with secrets here: install its buildx plugin (docker-buildx), or use podman.")
+    forced = any(argument.startswith(_FORCING) for argument in asked.arguments)
+    built = []
+    if recipes[0].method is None and recipes[0].name != BASE:
+        built = [
+            entry for entry in [_build_own(engine, find_recipe(BASE), settled, talk, forced=False)] if not entry.kept
+        ]
+    for recipe in recipes:
+        if recipe.method is None:
+            built.append(_build_own(engine, recipe, settled, talk, forced))
+        else:
+            built.append(_build_stranger(engine, recipe, asked, talk))
+    return built
 
 
 def _in_order(recipes: list[Recipe]) -> list[Recipe]:
@@ -179,22 +146,40 @@ def _settled(options: BuildOptions, engine: Engine) -> BuildOptions:
     return replace(options, base=options.base or labels.get(LABEL_BASE) or PYTHON_IMAGE, variant=variant)
 
 
-def _needs_base(recipes: list[Recipe], engine: Engine, options: BuildOptions) -> bool:
-    """Whether the base must be built although it was not asked for."""
-    if any(recipe.name == BASE for recipe in recipes) or all(recipe.method is not None for recipe in recipes):
-        return False
-    there = inspect_image(engine, options.reference(BASE))
-    wanted = {
-        LABEL_ENVIRONMENT: environment_sha256(),
-        LABEL_CODE: method_code_sha256(),
-        LABEL_BASE: options.base,
-        LABEL_VARIANT: options.variant,
-    }
-    return there is None or any(there.labels.get(label) != value for label, value in wanted.items())
-
-
-def _build(engine: Engine, recipe: Recipe, options: BuildOptions, talk: Talk) -> Built:
+def _build_own(engine: Engine, recipe: Recipe, options: BuildOptions, talk: Talk, forced: bool) -> Built:
+    """Build one of the suite's images, or keep it where it was built from the same content."""
     started = time.monotonic()
+    labels, given = dict(recipe.labels), {"BASE": options.reference(BASE)}
+    if recipe.name == BASE:
+        labels[LABEL_VARIANT] = options.variant
+        given["BASE"] = options.base
+        given["INSTALL"] = "none" if options.variant == "none" else "all"
+        given["TORCH_INDEX"] = options.torch_index if options.variant == "cpu" else ""
+        ground = None
+    else:
+        ground = inspect_image(engine, given["BASE"])
+    labels[LABEL_BASE] = given["BASE"]
+    labels[LABEL_RECIPE] = recipe.sha256({**given, "ground": ground.id if ground else ""})
+    there = inspect_image(engine, options.reference(recipe.name))
+    if there is not None and there.labels.get(LABEL_RECIPE) == labels[LABEL_RECIPE] and not forced:
+        talk(f"{there.reference} is current")
+        return Built(recipe.name, there, time.monotonic() - started, kept=True)
+    image = _run_engine(engine, replace(recipe, labels=labels), given, options, talk)
+    return Built(recipe.name, image, time.monotonic() - started)
+
+
+def _build_stranger(engine: Engine, recipe: Recipe, options: BuildOptions, talk: Talk) -> Built:
+    started = time.monotonic()
+    given = {"BASE": options.base} if options.base else {}
+    labels = {**recipe.labels, **({LABEL_BASE: options.base} if options.base else {})}
+    image = _run_engine(engine, replace(recipe, labels=labels), given, options, talk)
+    _check_stranger(engine, image, recipe)
+    return Built(recipe.name, image, time.monotonic() - started)
+
+
+def _run_engine(
+    engine: Engine, recipe: Recipe, arguments: Mapping[str, str], options: BuildOptions, talk: Talk
+) -> Image:
     reference = options.reference(recipe.name)
     with tempfile.TemporaryDirectory(prefix="fulora-bench-build-") as scratch:
         folder = Path(scratch) / "context"
@@ -203,41 +188,26 @@ def _build(engine: Engine, recipe: Recipe, options: BuildOptions, talk: Talk) ->
         secrets = build_secrets(trusted=recipe.method is None)
         for name, reason in secrets.left_out.items():
             talk(f"{recipe.name}: {name} {reason}; left out")
-        arguments = _arguments(recipe, options, reference) + secrets.write(Path(scratch))
         talk(f"building {reference} with {engine.name}")
-        _run([engine.program, "build", *arguments, *options.arguments, str(context)], recipe, options, talk)
+        command = [
+            *(engine.program, "build", f"--file={recipe.containerfile}", f"--tag={reference}"),
+            *(f"--label={name}={value}" for name, value in recipe.labels.items()),
+            *(f"--build-arg={name}={value}" for name, value in arguments.items()),
+            *secrets.write(Path(scratch)),
+            *options.arguments,
+            str(context),
+        ]
+        _run(command, engine, recipe, options, talk)
     image = inspect_image(engine, reference)
     if image is None:
         raise BenchError(
             f"{engine.name} built {reference} but does not list it. A builder of its own keeps images to itself: "
             "add --engine-argument=--load."
         )
-    if recipe.method is not None:
-        _check_stranger(engine, image, recipe)
-    return Built(recipe.name, image, time.monotonic() - started)
+    return image
 
 
-def _arguments(recipe: Recipe, options: BuildOptions, reference: str) -> list[str]:
-    labels = dict(recipe.labels)
-    given: dict[str, str] = {}
-    if recipe.name == BASE:
-        labels |= {LABEL_BASE: options.base, LABEL_VARIANT: options.variant}
-        given["BASE"] = options.base
-        given["INSTALL"] = "none" if options.variant == "none" else "all"
-        given["TORCH_INDEX"] = options.torch_index if options.variant == "cpu" else ""
-    elif recipe.method is None:
-        labels[LABEL_BASE] = given["BASE"] = options.reference(BASE)
-    elif options.base:
-        labels[LABEL_BASE] = given["BASE"] = options.base
-    return [
-        f"--file={recipe.containerfile}",
-        f"--tag={reference}",
-        *(f"--label={name}={value}" for name, value in labels.items()),
-        *(f"--build-arg={name}={value}" for name, value in given.items()),
-    ]
-
-
-def _run(command: list[str], recipe: Recipe, options: BuildOptions, talk: Talk) -> None:
+def _run(command: list[str], engine: Engine, recipe: Recipe, options: BuildOptions, talk: Talk) -> None:
     """Run the engine to its end, line by line."""
     # BuildKit mounts secrets; attestations would give each build of the same image another id.
     environment = {
@@ -261,7 +231,7 @@ def _run(command: list[str], recipe: Recipe, options: BuildOptions, talk: Talk) 
     hint = ""
     if recipe.name == BASE:
         hint = "\nWithout access to a registry name a Python image of this host: --base IMAGE."
-    elif recipe.method is not None and inspect_image(find_engine(options.engine), options.reference(BASE)) is None:
+    elif recipe.method is not None and inspect_image(engine, options.reference(BASE)) is None:
         hint = f"\nIf it stands on {options.reference(BASE)}, build that first: fulora-bench containers build base"
     raise BenchError(
         f"{options.engine} could not build {options.reference(recipe.name)} (exit {process.returncode}):\n"

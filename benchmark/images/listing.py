@@ -8,7 +8,8 @@ from typing import Any
 from benchmark.errors import UsageError
 from benchmark.execution.code import method_code_sha256, suite_code_sha256
 from benchmark.execution.engines import LABEL_CODE, Engine, Image, find_engine, inspect_image, list_images
-from benchmark.images.build import BuildOptions, find_builder
+from benchmark.images.build import BuildOptions
+from benchmark.images.builders import find_builder
 from benchmark.images.recipes import (
     BASE,
     LABEL_BASE,

@@ -19,7 +19,7 @@ from benchmark.contract import CONTRACT_VERSION, MethodSpec, load_method
 from benchmark.errors import BenchError, UnknownNameError, UsageError
 from benchmark.execution.code import METHOD_CODE, method_code_sha256, suite_code_sha256
 from benchmark.execution.engines import LABEL_CODE, LABEL_CONTRACT, LABEL_SOURCES
-from benchmark.keys import content_key
+from benchmark.keys import content_key, file_sha256, tree_sha256
 from benchmark.methods import find_methods
 
 BASE, SUITE = "base", "suite"
@@ -27,6 +27,8 @@ LABEL_ENVIRONMENT = "org.fulora-bench.environment"
 """On every image that stands on our base: digest of the dependencies and of their pinned versions."""
 LABEL_VARIANT = "org.fulora-bench.variant"
 """On every image that stands on our base: `cuda`, `cpu`, or `none` where the dependencies are mounted."""
+LABEL_RECIPE = "org.fulora-bench.recipe"
+"""On the suite's own images: digest of all that went into the build, so that an equal one is not built again."""
 LABEL_BASE = "org.opencontainers.image.base.name"
 LABEL_REVISION = "org.opencontainers.image.revision"
 
@@ -52,6 +54,12 @@ class Recipe:
     files: Mapping[str, Path] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     method: MethodSpec | None = None
+
+    def sha256(self, more: Mapping[str, str]) -> str:
+        """Digest of the recipe's content and of `more`; another commit with equal content changes nothing."""
+        labels = {name: value for name, value in self.labels.items() if name != LABEL_REVISION}
+        files = {target: _digest(source) for target, source in self.files.items()}
+        return content_key([file_sha256(self.containerfile), files, labels, dict(more)])
 
 
 @cache
@@ -222,6 +230,10 @@ def write_context(recipe: Recipe, folder: Path) -> Path:
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (_MTIME, _MTIME))
     return folder
+
+
+def _digest(source: Path) -> str:
+    return tree_sha256(source) if source.is_dir() else file_sha256(source)
 
 
 def _ignored(folder: str, names: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,7 +25,8 @@ from benchmark.execution.engines import (
     read_description,
 )
 from benchmark.images import listing
-from benchmark.images.build import build_images, find_builder
+from benchmark.images.build import build_images
+from benchmark.images.builders import find_builder
 from benchmark.images.recipes import LABEL_BASE, LABEL_VARIANT, own_methods, own_names
 from benchmark.methods import find_methods
 from tests.containers.conftest import ENVIRONMENT, Images, slim_options
@@ -80,8 +80,18 @@ def test_every_runner_carries_what_it_was_built_from(engine_name: str, slim_imag
 @engines()
 def test_building_again_without_a_change_gives_the_same_images(engine_name: str, slim_images: Images):
     first = {name: image.id for name, image in slim_images(engine_name).items()}
-    again = {entry.name: entry.image.id for entry in build_images(options=slim_options(engine_name))}
-    assert again == first
+    again = build_images(options=slim_options(engine_name))
+    assert {entry.name: entry.image.id for entry in again} == first
+    assert all(entry.kept for entry in again)
+
+
+@engines()
+def test_the_engines_cache_gives_the_same_image_too(engine_name: str, slim_images: Images):
+    first = slim_images(engine_name)
+    asked_anew = replace(slim_options(engine_name), arguments=("--pull=false",))
+    for name in ("base", "suite"):
+        (again,) = build_images([name], asked_anew)
+        assert (again.kept, again.image.id) == (False, first[name].id)
 
 
 @engines()
@@ -104,14 +114,14 @@ def test_images_of_methods_hold_the_sdk_and_their_own_folder_and_nothing_else(en
             engine_name, image, "sh", "-c", "cd /opt/fulora-bench && find . -name '*.py' | xargs sha256sum"
         ).stdout
         inside = {line.split()[1].removeprefix("./"): line.split()[0] for line in told.splitlines()}
-        sdk = {file for file in inside if file.startswith("benchmark/")}
-        rooms = {file.split("/")[1] for file in sdk}
-        assert rooms == set(METHOD_CODE)
-        assert {file.split("/")[1] for file in set(inside) - sdk} <= {
-            "__init__.py", "latent_diffusion.py", *(spec.folder.name for spec in specs)
-        }  # fmt: skip
-        for file, digest in inside.items():
-            assert hashlib.sha256((package.parent / file).read_bytes()).hexdigest() == digest
+        sources = [package / room for room in METHOD_CODE] + [specs[0].folder.parent / "__init__.py"]
+        sources += [spec.folder / file for spec in specs for file in ("", *spec.source.also)]
+        files = {
+            path.resolve() for source in sources for path in (source.rglob("*.py") if source.is_dir() else [source])
+        }
+        assert inside == {
+            file.relative_to(package.parent).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files
+        }
 
 
 @engines()
@@ -138,12 +148,11 @@ def test_our_code_is_compiled_and_readable_for_everybody(engine_name: str, slim_
 
 @engines()
 def test_a_method_starts_read_only_without_a_home_under_an_unknown_uid(engine_name: str, slim_images: Images):
-    named = {spec.name: image for image, specs in own_methods().items() for spec in specs}
-    # Those that import torch take seconds: all of them with one engine, one with the others.
-    chosen = named if engine_name == ENGINE_NAMES[0] else {"real_only": named["real_only"]}
-    for method, image in chosen.items():
-        command = [part.replace("{python}", "python3") for part in find_methods()[method].command]
-        done = in_container(engine_name, slim_images(engine_name)[image], *command, check=False)
+    # One that imports torch takes seconds, and all files are known to be there.
+    for method in ("real_only", "fu_lora") if engine_name == ENGINE_NAMES[0] else ("real_only",):
+        spec = find_methods()[method]
+        image = slim_images(engine_name)[spec.image_name]
+        done = in_container(engine_name, image, *spec.command_line("python3", "/method"), check=False)
         assert (done.returncode, "BENCH_INPUT is not set" in done.stderr) == (2, True), done.stderr
 
 
@@ -249,7 +258,10 @@ def test_the_command_line_prints_data_on_standard_output_and_the_build_on_standa
     options = slim_options(engine_name)
     command = [sys.executable, "-m", "benchmark.cli", "containers", "build", "real-only", "--engine", engine_name]
     done = subprocess.run(
-        [*command, "--prefix", options.prefix, "--json"], capture_output=True, text=True, check=True, env=os.environ
+        [*command, "--prefix", options.prefix, "--engine-argument=--pull=false", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     (told,) = json.loads(done.stdout)
     assert told["image"] == options.reference("real-only")
