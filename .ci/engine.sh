@@ -4,6 +4,7 @@
 #   CONTAINERS_CONF               limits that this host lets podman set
 #   FULORA_BENCH_TEST_BASE        the base image of the tests
 #   FULORA_BENCH_BASE             the base image of `fulora-bench containers build`
+#   FULORA_BENCH_ROOTLESS_USER    an ordinary user for the tests of rootless podman, where this is root
 #   FULORA_BENCH_REQUIRE_ENGINE   engine tests fail instead of skip
 set -euo pipefail
 
@@ -58,6 +59,8 @@ ensure_docker() {
     start_dockerd
 }
 
+ensure_rootless_user() { id "$FULORA_BENCH_ROOTLESS_USER" >/dev/null 2>&1 || useradd -m "$FULORA_BENCH_ROOTLESS_USER"; }
+
 holds() { "$1" image inspect "$2" >/dev/null 2>&1; }
 
 # No registry is needed where the packages of Debian are: a minimal Debian with Python is the base.
@@ -94,6 +97,8 @@ fit_podman_to_host
 if may_install; then
     step "podman" ensure_podman
     step "docker" ensure_docker
+    export FULORA_BENCH_ROOTLESS_USER=${FULORA_BENCH_ROOTLESS_USER:-fulora-bench}
+    step "rootless user" ensure_rootless_user
 fi
 ENGINES=()
 for engine in podman docker; do

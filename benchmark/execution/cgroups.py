@@ -28,13 +28,13 @@ class OomWitness:
     """Counts the out-of-memory kills in one container, from the moment that its cgroup is there until `close`.
 
     Attributes:
-        found: whether the cgroup was seen.
+        made: whether the engine has made the container.
         kills: out-of-memory kills that were counted in it.
     """
 
     def __init__(self, id_file: Path) -> None:
         self.id_file = id_file
-        self.found = False
+        self.made = False
         self.kills = 0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -51,10 +51,10 @@ class OomWitness:
             if self._closed.wait(_SEARCH_SECONDS):
                 return
             container = self._id()
+            self.made = bool(container)
             events = _events_file(container) if container else None
         with contextlib.suppress(OSError):
             descriptor = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
-            self.found = True
             try:
                 while not self._closed.wait(_POLL_SECONDS):
                     self.kills = max(self.kills, _oom_kills(os.pread(descriptor, _BYTES, 0)))

@@ -90,7 +90,7 @@ class Container:
         """Find the first process, and sample the memory."""
         now = time.monotonic()
         if self._first is None:
-            if self._witness.found and now - self._inspected >= _INSPECT_SECONDS:
+            if self._witness.made and now - self._inspected >= _INSPECT_SECONDS:
                 self._find()
                 self._inspected = time.monotonic()
         elif now - self._sampled >= _SAMPLE_SECONDS:
