@@ -1,0 +1,62 @@
+"""The smoke profile in the images that users build: every method, the same numbers as by plain processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines import needs_images, require_engine
+from tests.tiny import bench, records
+
+BASE = os.environ.get("FULORA_BENCH_BASE") or os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:bookworm"
+
+
+def measured(run: Path) -> dict[tuple[str, ...], Any]:
+    """Status, metrics, scores and synthetic set of every cell, and its seconds apart."""
+    found = {}
+    for (record,) in records(run).values():
+        outputs = {name: record["outputs"].get(name) for name in ("synthetic_sha256", "training_loss", "n_images")}
+        found[tuple(map(str, record["cell"].values()))] = (
+            record["status"],
+            record["metrics"],
+            record["scores"],
+            outputs,
+        )
+    return found
+
+
+def seconds(run: Path) -> dict[str, list[float]]:
+    """Seconds of the cells by kind."""
+    found: dict[str, list[float]] = {}
+    for (record,) in records(run).values():
+        found.setdefault(record["cell"]["kind"], []).append(record["seconds"])
+    return found
+
+
+@needs_images
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_smoke_in_images_gives_the_numbers_of_processes_to_the_last_digit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    require_engine("podman")
+    begin = time.monotonic()
+    bench("containers", "build", "--engine", "podman", "--base", BASE)
+    built = time.monotonic()
+    bench("run", "smoke", "--launcher", "podman", "--out", tmp_path / "podman")
+    ran = time.monotonic()
+    bench("run", "smoke", "--launcher", "process", "--out", tmp_path / "process")
+    ours, theirs = measured(tmp_path / "podman"), measured(tmp_path / "process")
+    assert {status for status, *_ in ours.values()} == {"ok"}
+    assert ours == theirs
+    times = {name: seconds(tmp_path / name) for name in ("process", "podman")}
+    with capsys.disabled():
+        print(f"\nimages built in {built - begin:.0f} s, smoke in containers {ran - built:.0f} s", end="")
+        print(f", by processes {time.monotonic() - ran:.0f} s")
+        for kind, own in times["podman"].items():
+            extra = (sum(own) - sum(times["process"][kind])) / len(own)
+            print(f"  {kind}: {len(own)} cells, {extra:+.1f} s a cell in a container")
