@@ -14,11 +14,10 @@ import psutil
 from benchmark.cohorts.cache import cache_dir
 from benchmark.cohorts.registry import COHORTS
 from benchmark.errors import BenchError
+from benchmark.execution.engines import ENGINES, find_engine
 from benchmark.fidelity.extractors import EXTRACTORS, load_extractor
 from benchmark.methods import find_methods, find_models
 from benchmark.models import resolve_base_model
-
-_ENGINES = ("podman", "docker", "apptainer")
 
 
 def examine() -> dict[str, Any]:
@@ -32,7 +31,7 @@ def examine() -> dict[str, Any]:
         },
         "disk_free_gib": round(disk.free / 2**30, 1),
         "gpu": _gpu(),
-        "container_engines": {name: shutil.which(name) is not None for name in _ENGINES},
+        "container_engines": {name: _engine(name) for name in ENGINES},
         "cache": {"folder": str(cache_dir()), "cohorts": _cohorts()},
         "base_models": {name: _state(partial(_model_digest, name)) for name in find_models()},
         "extractors": {name: _state(partial(_extractor_digest, name)) for name in EXTRACTORS},
@@ -44,9 +43,18 @@ def _gpu() -> dict[str, Any]:
     import torch
 
     if not torch.cuda.is_available():
-        return {"usable": False, "torch": torch.__version__}
+        return {"usable": False, "torch": str(torch.__version__)}
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {"usable": True, "torch": torch.__version__, "devices": names}
+    return {"usable": True, "torch": str(torch.__version__), "devices": names}
+
+
+def _engine(name: str) -> str:
+    try:
+        engine = find_engine(name)
+    except BenchError as error:
+        return f"no: {error}"
+    missing = f", cannot limit {', '.join(engine.unlimited)}" if engine.unlimited else ""
+    return f"works ({engine.version}{', rootless' if engine.rootless else ''}{missing})"
 
 
 def _cohorts() -> dict[str, str]:

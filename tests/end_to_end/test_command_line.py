@@ -119,3 +119,12 @@ def test_an_exported_phantom_has_its_manifest_and_grey_images(tmp_path: Path):
     assert len(rows) == 11
     with Image.open(manifest.parent / rows[1].split(",")[0]) as image:
         assert (image.mode, image.size) == ("L", (64, 64))
+
+
+def test_doctor_tells_of_this_machine_for_people_and_for_programs():
+    told = data("doctor")
+    assert set(told["container_engines"]) == {"podman", "docker", "apptainer"}
+    assert all(state.startswith(("works (", "no: ")) for state in told["container_engines"].values())
+    shown = bench("doctor")
+    assert shown.returncode == 0, shown.stderr
+    assert "container_engines:" in shown.stdout
