@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from benchmark.conformance.bench import Bench, Limits
 from benchmark.conformance.checks import CHECKS, Check, Finding, Verdict, failed, passed
 from benchmark.conformance.subject import Subject, Undescribed, open_subject
 from benchmark.contract import CONTRACT_VERSION
+from benchmark.execution.engines import find_engine, sweep
 from benchmark.execution.launchers import EngineOptions
 
 DESCRIBES_ITSELF = "describes itself"
@@ -75,7 +78,7 @@ def check_method(
     Args:
         target: a method by name or folder, or with an engine by image.
         launcher: `process`, `podman`, `docker` or `apptainer`.
-        options: how the engine starts containers.
+        options: how the engine starts containers; each check gives them a label of its own.
         progress: told of every check that ended.
         limits: deadlines of the requests.
 
@@ -85,15 +88,26 @@ def check_method(
     """
     tell = progress or (lambda phase, done, total: None)
     started = time.monotonic()
+    labelled = replace(options or EngineOptions(), run=f"check-{uuid.uuid4().hex[:16]}")
     try:
-        subject = open_subject(target, launcher, options or EngineOptions())
+        subject = open_subject(target, launcher, labelled)
     except Undescribed as fault:
         return Report(target, launcher, "", "", "", _undescribed(failed(str(fault)), time.monotonic() - started))
     facts = f"{subject.spec.name} {subject.spec.version}: {subject.spec.summary}"
     first = _line(DESCRIBES_ITSELF, passed(facts), time.monotonic() - started)
-    with tempfile.TemporaryDirectory(prefix="fulora-bench-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fulora-bench-check-") as folder, _swept(subject, labelled.run):
         lines = _run(Bench(subject, Path(folder), limits or Limits()), tell)
     return Report(target, launcher, subject.spec.name, subject.spec.version, _image_id(subject), (first, *lines))
+
+
+@contextmanager
+def _swept(subject: Subject, run: str) -> Iterator[None]:
+    """Leave no container of this check, also where the engine was too busy to remove one, or Ctrl-C came between."""
+    try:
+        yield
+    finally:
+        if subject.image is not None:
+            sweep(find_engine(subject.launcher.name), run)
 
 
 def _image_id(subject: Subject) -> str:

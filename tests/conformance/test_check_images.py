@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.conformance.bench import Limits
+from benchmark.conformance import suite
+from benchmark.conformance.bench import Bench, Limits
+from benchmark.conformance.checks import Check, Finding
 from benchmark.conformance.suite import DESCRIBES_ITSELF, Report, check_method
-from benchmark.execution.engines import find_engine
+from benchmark.execution.engines import LABEL_RUN, find_engine
 from benchmark.images.build import BuildOptions, build_images
 from tests.conformance.faults import FAULTS
 from tests.engines import ENGINE_NAMES, IMAGES, TEST_BASE, engines, needs_engine, needs_images, require_engine
@@ -103,3 +105,24 @@ def test_ours_pass_in_their_images(name: str) -> None:
     report = json.loads(done.stdout)
     assert [entry for entry in report["checks"] if entry["verdict"] == "fail"] == []
     assert report["passed"] and report["image_id"] and done.returncode == 0
+
+
+@needs_engine
+def test_a_check_that_is_interrupted_leaves_no_container(
+    method: Callable[..., Path], image: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = require_engine(ENGINE_NAMES[0])
+    reference = image(engine.name, method(), LABEL, "COPY . /method")
+    left: list[str] = []
+
+    def interrupted(bench: Bench) -> Finding:
+        """As if the engine had been too busy to remove a container, and Ctrl-C came then."""
+        run = bench.subject.launcher.options.run  # type: ignore[attr-defined]
+        told = engine.call("create", f"--label={LABEL_RUN}={run}", "--entrypoint=/bin/true", reference)
+        left.append(told.strip().splitlines()[-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "CHECKS", (Check("answers", interrupted),))
+    with pytest.raises(KeyboardInterrupt):
+        check_method(reference, engine.name, limits=QUICK)
+    assert len(left) == 1 and left[0] not in engine.call("ps", "-a", "-q", "--no-trunc").split()
