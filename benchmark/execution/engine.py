@@ -85,6 +85,7 @@ def run_cells(planner: Planner, runners: Runners, run: Run, folder: Path, listen
         manifest = _Manifest(run, folder)
         manifest.write(planner, before)
         if misses:
+            runners.probe()
             try:
                 with local_cluster(workers, planner.profile.execution.threads) as client:
                     _Loop(planner, runners, manifest, listener).work(client)

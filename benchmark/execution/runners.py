@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,15 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.execution.container import EngineOptions
 from benchmark.execution.engines import Engine, Image, find_engine, gpu_fault, sweep
 from benchmark.execution.jobs import Runner
+from benchmark.execution.launch import Launch
 from benchmark.execution.launchers import image_method, method_image, start_name, suite_image
 from benchmark.keys import content_key
 from benchmark.matrix import SUITE
 from benchmark.methods import find_methods, get_method
 from benchmark.profile import ExecutionPlan
 from benchmark.records import Cell
+
+_PROBE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,37 @@ class Runners:
         if self.engine is None:
             return Runner()
         return self.by_name[cell.method if cell.kind == "generate" else SUITE]
+
+    def probe(self) -> None:
+        """Start one container that does nothing: what the engine cannot do here is told before the first cell.
+
+        Raises:
+            BenchError: the engine does not start it; the message has its reason.
+        """
+        if self.engine is None:
+            return
+        runner = self.by_name[SUITE]
+        with tempfile.TemporaryDirectory(prefix="fulora-bench-") as folder:
+            places = [Path(folder) / name for name in ("input", "output")]
+            for place in places:
+                place.mkdir()
+            outcome = runner.open().launch(
+                Launch(
+                    command=("true",),
+                    input=places[0],
+                    output=places[1],
+                    model=None,
+                    threads=1,
+                    deadline_seconds=_PROBE_SECONDS,
+                    memory_mib=256,
+                    image=runner.start,
+                )
+            )
+        if outcome.status != "ok":
+            raise BenchError(
+                f"{self.engine.name} does not run a container here: {outcome.message}. "
+                "See docs/execution.md (odd hosts), or use --launcher process."
+            )
 
     def sweep(self) -> int:
         """Remove the containers that an earlier call into this run left; returns how many."""

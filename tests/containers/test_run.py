@@ -133,3 +133,13 @@ def test_the_record_of_a_process_names_no_container(by_process: Path):
     for attempts in records(by_process).values():
         assert attempts[0]["container"] == {}
         assert json.dumps(attempts[0]["inputs"].get("image", "")) == '""'
+
+
+@engines()
+def test_an_engine_that_starts_no_container_is_told_before_the_first_cell(engine_name: str, tmp_path: Path):
+    profile = container_profile(tmp_path, engine_name)
+    odd = ("--set", 'execution.engine_arguments=["--runtime=no-such-runtime"]')
+    done = bench("run", profile, "--out", tmp_path / "run", *odd, check=1)
+    assert f"{engine_name} does not run a container here" in " ".join(done.stderr.split())
+    assert records(tmp_path / "run") == {}
+    assert left_over(find_engine(engine_name), tmp_path / "run") == ""
