@@ -139,6 +139,7 @@ def supervised(launch: Launch, start: Start) -> dict[str, Any]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,  # a signal to our whole group must not end the one who cleans up after us
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     process.stdin.write(json.dumps(spec).encode() + b"\n")

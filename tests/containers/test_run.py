@@ -80,11 +80,13 @@ def test_kill_9_in_the_middle_leaves_no_container_and_loses_no_cell(engine_name:
     command = [sys.executable, "-m", "benchmark.cli", "run", str(profile), "--out", str(run)]
     engine, chance = find_engine(engine_name), random.Random(os.urandom(4))
     kept: dict[str, int] = {}
-    for _ in range(2):
-        suite = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for kill in (os.kill, os.killpg):  # the suite alone, then its whole process group
+        suite = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )  # fmt: skip
         _wait_for_a_container(engine, run, suite)
         time.sleep(chance.uniform(0, 6))
-        suite.send_signal(signal.SIGKILL)
+        kill(suite.pid, signal.SIGKILL)
         suite.wait()
         kept |= {key: len(attempts) for key, attempts in records(run).items()}
     # The supervisors have seen the pipe close; what they are still removing is gone within seconds.

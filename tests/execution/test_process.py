@@ -94,7 +94,8 @@ def test_children_that_left_the_process_group_are_ended_with_the_method(tmp_path
     assert not psutil.pid_exists(int((tmp_path / "out" / "pid").read_text()))
 
 
-def test_a_method_dies_when_the_suite_is_killed(tmp_path: Path):
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the suite alone", "its process group"])
+def test_a_method_dies_when_the_suite_is_killed(tmp_path: Path, kill: Callable[[int, int], None]):
     script = textwrap.dedent(
         f"""
         from pathlib import Path
@@ -107,11 +108,11 @@ def test_a_method_dies_when_the_suite_is_killed(tmp_path: Path):
         Thread(target=launch_process, args=(launch,)).start()
         """
     )
-    suite = subprocess.Popen([sys.executable, "-c", script])
+    suite = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
     pid_file = tmp_path / "pid"
     _wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
     method = int(pid_file.read_text())
-    os.kill(suite.pid, signal.SIGKILL)
+    kill(suite.pid, signal.SIGKILL)
     suite.wait()
     _wait_until(lambda: not psutil.pid_exists(method))
 
