@@ -20,6 +20,8 @@ from benchmark.images.build import BuildOptions, build_images
 
 TEST_BASE: str = os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:bookworm"
 REQUIRED: bool = os.environ.get("FULORA_BENCH_REQUIRE_ENGINE", "") not in ("", "0")
+FULL_BASE: str = os.environ.get("FULORA_BENCH_BASE") or TEST_BASE
+"""Base of the full images that tests build."""
 IMAGES: str = "localhost/fulora-bench"
 """Prefix of the images that `fulora-bench containers build` makes."""
 TEST_PREFIX: str = "localhost/fulora-bench-test"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engines import needs_images, require_engine
+from tests.engines import FULL_BASE, needs_images, require_engine
 from tests.tiny import bench, records
 
-BASE = os.environ.get("FULORA_BENCH_BASE") or os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:bookworm"
+pytestmark = pytest.mark.xdist_group("images")  # one process builds the full images, once
 
 
 def measured(run: Path) -> dict[tuple[str, ...], Any]:
@@ -45,7 +44,7 @@ def test_smoke_in_images_gives_the_numbers_of_processes_to_the_last_digit(
 ):
     require_engine("podman")
     begin = time.monotonic()
-    bench("containers", "build", "--engine", "podman", "--base", BASE)
+    bench("containers", "build", "--engine", "podman", "--base", FULL_BASE)
     built = time.monotonic()
     bench("run", "smoke", "--launcher", "podman", "--out", tmp_path / "podman")
     ran = time.monotonic()
