@@ -41,10 +41,17 @@ class Attack:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attack ended: what its record says, and the most that was seen on disk of its output and its log."""
+    """How an attack ended.
+
+    Attributes:
+        status, reason: as its record has them.
+        board: its status on the board, where it came so far.
+        output_mib, log_mib: the most that was seen on disk of its output and of its log.
+    """
 
     status: str
     reason: str
+    board: str = ""
     output_mib: float = 0.0
     log_mib: float = 0.0
 
@@ -67,10 +74,19 @@ def _attack(name: str, entry: dict[str, object]) -> Attack:
 def render(attacks: tuple[Attack, ...], endings: Mapping[str, Ending], engine: str) -> str:
     """The part of the document that a run writes: how it was made, the table, and what was measured."""
     lines = [f"Written by `{COMMAND}`, with {engine}.", ""]
-    lines += ["| attack | what it tries | what stops it | status | reason recorded |", "|---|---|---|---|---|"]
+    lines += [
+        "| attack | what it tries | what stops it | status | reason recorded, or the board's word |",
+        "|---|---|---|---|---|",
+    ]
     for attack in attacks:
         ending = endings[attack.name]
-        cells = (f"`{attack.name}`", attack.tries, attack.stopped_by, f"`{ending.status}`", _shown(ending.reason))
+        cells = (
+            f"`{attack.name}`",
+            attack.tries,
+            attack.stopped_by,
+            f"`{ending.status}`",
+            _shown(ending.reason or ending.board),
+        )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, "", *_overshoot(endings)])
 
@@ -83,13 +99,18 @@ def _shown(reason: str) -> str:
 
 def _overshoot(endings: Mapping[str, Ending]) -> list[str]:
     """What lay on disk when a watcher had stopped the container, above what its limit allows."""
-    outputs = {name: ending.output_mib for name, ending in endings.items() if name.startswith("fill_the_output")}
+    filled = [f"`{name}` {_seen(ending):.0f} MiB" for name, ending in endings.items() if name.startswith("fill_the_")]
     log = max(ending.log_mib for ending in endings.values())
-    filled = ", ".join(f"`{name}` {mib:.0f} MiB" for name, mib in outputs.items())
     return [
-        f"Most that lay on disk in this run, looked at from outside every few milliseconds: of the outputs {filled} "
-        f"(limit 32 MiB); of the log of `print_a_gigabyte` {log:.0f} MiB (limit 64 MiB).",
+        f"Most that lay on disk in this run: of outputs {', '.join(sorted(filled))}, the limit being 32 MiB; of the",
+        f"log of `print_a_gigabyte` {log:.0f} MiB, the limit being 64 MiB. All of it is removed with the container.",
     ]
+
+
+def _seen(ending: Ending) -> float:
+    """The most that was seen of an output, by the test from outside or by the watcher that stopped it."""
+    told = re.search(r"grew to (\d+) MiB", ending.reason)
+    return max(ending.output_mib, float(told[1]) if told else 0.0)
 
 
 def write_document(text: str) -> None:

@@ -59,7 +59,7 @@ pytestmark = [needs_engine, pytest.mark.timeout(1200)]
 ATTACKS = read_attacks()
 HONEST = Attack("honest", "keeps the contract", "nothing", "ok", "^$")
 SCORED = ["honest", *(attack.name for attack in ATTACKS if attack.status == "ok")]
-SIZE, MEMORY_MIB, OUTPUT_MIB, DEADLINE = 32, 1536, 32, 4
+SIZE, MEMORY_MIB, OUTPUT_MIB, DEADLINE = 32, 1280, 32, 4
 _SECONDS = 900
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, signs that turn the direction of text, and halves of signs."""
@@ -123,7 +123,7 @@ def arena(engine: Engine, methods: dict[str, Path], tmp_path_factory: pytest.Tem
             canaries=canaries,
             bystander_lives=canaries.bystander.poll() is None,
             weights_unchanged=all(file_sha256(path) == digest for path, digest in weights.items()),
-            endings=_endings(found, watch),
+            endings=_endings(found, _board(place / "run"), watch),
         )
 
 
@@ -175,16 +175,24 @@ def _run(
     )
 
 
-def _endings(found: list[dict[str, Any]], watch: DiskWatch) -> dict[str, Ending]:
-    generated = [record for record in found if record["cell"]["kind"] == "generate"]
+def _board(run: Path) -> dict[str, dict[str, Any]]:
+    """The rows of the board's main table by method; none where the run wrote no board."""
+    file = run / "leaderboard" / "leaderboard.json"
+    rows = json.loads(file.read_text())["tables"]["main"]["rows"] if file.is_file() else []
+    return {row["method"]: row for row in rows}
+
+
+def _endings(found: list[dict[str, Any]], board: dict[str, dict[str, Any]], watch: DiskWatch) -> dict[str, Ending]:
+    generated = {record["cell"]["method"]: record for record in found if record["cell"]["kind"] == "generate"}
     return {
-        record["cell"]["method"]: Ending(
-            record["status"],
-            record["reason"],
-            watch.outputs.get(record["key"], 0.0),
-            watch.log if record["cell"]["method"] == "print_a_gigabyte" else 0.0,
+        name: Ending(
+            status=record["status"],
+            reason=record["reason"],
+            board=board.get(name, {}).get("status", ""),
+            output_mib=watch.outputs.get(record["key"], 0.0),
+            log_mib=watch.log if name == "print_a_gigabyte" else 0.0,
         )
-        for record in generated
+        for name, record in generated.items()
     }
 
 
@@ -229,7 +237,7 @@ def test_nothing_is_left_running_mounted_or_lying_about(arena: Arena):
     assert containers_of(arena.engine, label) == []
     assert mounts_below(arena.folder) == mounts_below(arena.scratch) == []
     assert processes_of(str(arena.folder), str(arena.scratch), "/method/attack.py") == []
-    assert [path.name for path in arena.scratch.iterdir()] == []
+    assert [path.name for path in arena.scratch.iterdir() if path.name != "dask-scratch-space"] == []
     assert list(arena.folder.rglob(".writing-*")) == []
 
 
@@ -271,8 +279,7 @@ def test_copies_of_the_training_images_are_flagged_and_unranked(arena: Arena):
         if r["cell"]["kind"] == "fidelity" and r["cell"]["method"] == "copies_of_the_training_images"
     ]  # fmt: skip
     assert fidelity["metrics"]["near_copies"]["value"] == 1.0
-    board = json.loads((arena.folder / "leaderboard" / "leaderboard.json").read_text())
-    rows = {row["method"]: row for row in board["tables"]["main"]["rows"]}
+    rows = _board(arena.folder)
     assert "copies" in rows["copies_of_the_training_images"]["status"]
     assert rows["copies_of_the_training_images"]["ranked"] is False
     assert rows["honest"]["ranked"] is True

@@ -196,26 +196,18 @@ def name_with_escapes():
 
 
 def setuid_file():
-    """A shell that would run with the rights of whoever takes the output over; the answer is good otherwise."""
+    """A shell that would run with the rights of whoever takes the output over, in folders that nobody may read."""
     answer()
-    (OUTPUT / "checkpoint").mkdir(mode=0o777)
+    folder = OUTPUT / "checkpoint"
+    folder.mkdir()
     for name, mode in (("shell", 0o6755), ("plain", 0o777)):
-        place = OUTPUT / "checkpoint" / name
-        place.write_bytes(b"#!/bin/sh\nid\n")
-        place.chmod(mode)
-    (OUTPUT / "checkpoint").chmod(0o7777)
-
-
-def closed_folders():
-    """Nobody may read what was written, not even its owner."""
-    answer()
-    for image in (OUTPUT / "images").rglob("*.png"):
-        image.chmod(0)
-    for place in (OUTPUT / "images" / entry["name"] for entry in request()["classes"]):
+        (folder / name).write_bytes(b"#!/bin/sh\nid\n")
+        (folder / name).chmod(mode)
+    folder.chmod(0o7777)
+    for place in sorted((OUTPUT / "images").rglob("*"), reverse=True):
         place.chmod(0)
-    (OUTPUT / "images").chmod(0)
-    (OUTPUT / "manifest.csv").chmod(0)
-    OUTPUT.chmod(0)
+    for place in (OUTPUT / "images", OUTPUT / "manifest.csv", OUTPUT):
+        place.chmod(0)
 
 
 def swapped_after_the_end():
@@ -245,13 +237,13 @@ def copies_of_the_training_images():
 def progress_is_a_pipe():
     """The host looks at the progress while the method runs: a pipe would make it wait for ever."""
     os.mkfifo(OUTPUT / "progress.jsonl")
-    time.sleep(7)
+    time.sleep(5)
 
 
 def progress_is_endless():
     """The same by a link to a file without an end."""
     (OUTPUT / "progress.jsonl").symlink_to("/dev/zero")
-    time.sleep(7)
+    time.sleep(5)
 
 
 def progress_is_no_progress():
@@ -259,7 +251,7 @@ def progress_is_no_progress():
     line = {"seconds": 1, "stage": "\x1b[2J\x1b]0;owned\x07[red]", "done": "x" * 5000, "total": [1]}
     for text in ("[]", "7", json.dumps(line), "\udcff", "x" * (8 << 20), json.dumps(line | {"stage": "fit"})):
         (OUTPUT / "progress.jsonl").write_bytes((text + "\n").encode(errors="surrogateescape"))
-        time.sleep(1.5)
+        time.sleep(1)
 
 
 def message_with_escapes():

@@ -60,8 +60,9 @@ def socket_of_the_host():
         "/run/containerd/containerd.sock",
         "/run/dbus/system_bus_socket",
     ]
-    places = ["\0" + parameter("abstract"), parameter("socket"), *usual]
-    try_all([(place.strip("\0").rpartition("/")[2], _connect, socket.AF_UNIX, place) for place in places])
+    places = {"by name": "\0" + parameter("abstract"), "by path": parameter("socket")}
+    places |= {place.rpartition("/")[2]: place for place in usual}
+    try_all([(what, _connect, socket.AF_UNIX, place) for what, place in places.items()])
 
 
 def socket_below_the_network():
