@@ -18,7 +18,8 @@ import sys
 
 from {module} import {attribute}
 
-sys.exit({attribute}())
+if __name__ == "__main__":  # worker processes import this file
+    sys.exit({attribute}())
 """
 
 

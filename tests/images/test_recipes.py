@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import runpy
 import shutil
 import subprocess
 import sys
@@ -108,6 +109,16 @@ def test_the_image_registers_the_package_as_its_installer_does(tmp_path: Path):
     }
     needed = {str(Requirement(text)) for text in installed.requires or () if "extra ==" not in text}
     assert {str(Requirement(text)) for text in found.requires or ()} == needed
+
+
+def test_worker_processes_may_import_the_registered_command_without_running_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "argv", ["fulora-bench", "--version"])
+    register(ROOT / "pyproject.toml", tmp_path, tmp_path, __version__)
+    assert runpy.run_path(str(tmp_path / "fulora-bench"), run_name="__mp_main__")["main"]
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(tmp_path / "fulora-bench"), run_name="__main__")
 
 
 def test_code_of_another_version_than_the_project_is_not_registered(tmp_path: Path):
