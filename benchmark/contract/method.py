@@ -148,9 +148,7 @@ def load_method(path: Path) -> MethodSpec:
     return parse_method(file.read_bytes(), str(file), folder=file.resolve().parent)
 
 
-def parse_method(
-    data: bytes, where: str, folder: Path, image_id: str = "", image_reference: str = ""
-) -> MethodSpec:
+def parse_method(data: bytes, where: str, folder: Path, image_id: str = "", image_reference: str = "") -> MethodSpec:
     """A method from the bytes of its `method.toml`; `where` names them in errors.
 
     Raises:
