@@ -31,6 +31,9 @@ class InvalidResponse(BenchError):  # noqa: N818 -- the recorded status is `inva
     """The response breaks the contract; the message is the recorded reason of status `invalid`."""
 
 
+_LARGEST = 2**53
+"""The last whole number that a float holds exactly: tables compute with floats."""
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -52,8 +55,8 @@ class Result(BaseModel):
     timings: dict[str, Seconds] = Field(default_factory=dict)
     peak_memory_mib: float = Field(ge=0, allow_inf_nan=False)
     peak_gpu_memory_mib: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    trained_parameters: int = Field(ge=0)
-    steps: int = Field(ge=0)
+    trained_parameters: int = Field(ge=0, le=_LARGEST)
+    steps: int = Field(ge=0, le=_LARGEST)
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 

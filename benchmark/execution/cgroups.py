@@ -36,9 +36,19 @@ class OomWitness:
         self.id_file = id_file
         self.made = False
         self.kills = 0
+        self._folder: Path | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
+
+    def processes(self) -> list[int]:
+        """The container's processes by their numbers on the host; none while (or where) its cgroup is not known."""
+        found: list[int] = []
+        if self._folder is not None:
+            for place in (self._folder, *self._folder.glob("*/")):
+                with contextlib.suppress(OSError, ValueError):
+                    found += map(int, (place / "cgroup.procs").read_text().split())
+        return found
 
     def close(self) -> None:
         """Stop watching; the counts stay."""
@@ -53,6 +63,7 @@ class OomWitness:
             container = self._id()
             self.made = bool(container)
             events = _events_file(container) if container else None
+        self._folder = events.parent
         with contextlib.suppress(OSError):
             descriptor = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
             try:

@@ -15,6 +15,9 @@ from benchmark.execution.engines import DESCRIPTION_FOLDER, LABEL_RUN, Engine, g
 from benchmark.execution.launch import Launch, Mount, Outcome, Start, log_tail, outcome_of, supervised
 from benchmark.execution.ownership import prepare_output, take_over
 
+SECCOMP = Path(__file__).with_name("seccomp.json")
+"""System calls of a method: those of podman's own filter, without namespaces, mounts, tracing, VM sockets."""
+
 METHOD_UID = 65532
 """Who runs a method when the caller is root: nobody, with no file of the host to its name."""
 
@@ -129,6 +132,7 @@ def run_arguments(
         f"--shm-size={min(SHM_MIB, launch.memory_mib // 4)}m",
         "--cap-drop=all",
         "--security-opt=no-new-privileges",
+        f"--security-opt=seccomp={SECCOMP}",
         "--log-driver=none",
         *(f"--ulimit={name}={value}:{value}" for name, value in _ulimits(launch).items()),
         *_engine_only(engine),

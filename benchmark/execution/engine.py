@@ -6,9 +6,7 @@ fidelity or utility cell is known only when the synthetic set that it uses has b
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from benchmark.execution.cluster import local_cluster
 from benchmark.execution.jobs import Job
 from benchmark.execution.planner import Decision, Planner
 from benchmark.execution.runners import Runners
+from benchmark.execution.stages import last_progress
 from benchmark.matrix import REFERENCE_METHOD, seed_of
 from benchmark.records import Cell, Record, Status
 from benchmark.runs import Run, read_run
@@ -146,9 +145,8 @@ class _Loop:
         for cell, choice, _, _ in self.running.values():
             folder = self.planner.store.root / cell.kind / choice.key
             for path in folder.glob(".writing-*/output/progress.jsonl"):
-                with contextlib.suppress(OSError, IndexError, KeyError, json.JSONDecodeError):
-                    line = json.loads(path.read_text().splitlines()[-1])
-                    found[cell] = f"{line['stage']} {line['done']}/{line['total']}"
+                if told := last_progress(path):
+                    found[cell] = told
         return found
 
     def _submit_ready(self) -> None:

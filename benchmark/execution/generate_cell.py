@@ -18,6 +18,7 @@ from benchmark.contract import (
     validate_response,
     write_request,
 )
+from benchmark.contract.response import MAX_OTHER_FILES
 from benchmark.execution.inputs import protocol_of
 from benchmark.execution.jobs import CellResult, Job, cut_paths
 from benchmark.execution.launch import Launch, Outcome
@@ -105,6 +106,7 @@ def _launch(job: Job, command: tuple[str, ...], request: Path, output: Path) -> 
         deadline_seconds=job.profile.execution.deadline_seconds + _HOST_GRACE_SECONDS,
         memory_mib=job.profile.execution.memory_mib,
         output_mib=job.profile.execution.output_mib,
+        output_files=job.profile.images_per_class * len(CLASSES) + MAX_OTHER_FILES,
         image=job.runner.start,
         gpu=job.device == "cuda",
     )

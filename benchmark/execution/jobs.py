@@ -14,7 +14,9 @@ from benchmark.execution.launch import Launcher, Outcome
 from benchmark.execution.launchers import open_launcher
 from benchmark.profile import Profile
 from benchmark.records import Cell, Status
+from benchmark.text import printable
 
+_LONGEST = 800
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+@ -]+/)+([\w.+@-]*)")
 
 
@@ -94,11 +96,16 @@ class CellResult:
 
     def without_paths(self) -> CellResult:
         """The same result with every absolute path in reason and log cut to its last part: records travel."""
-        return replace(self, reason=cut_paths(self.reason), log_tail=tuple(cut_paths(line) for line in self.log_tail))
+        return replace(self, reason=_told(self.reason), log_tail=tuple(_told(line) for line in self.log_tail))
 
     def fields(self) -> dict[str, Any]:
         """Its fields by name, for the record."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+
+def _told(text: str) -> str:
+    """As a record keeps it: no path, nothing that steers a terminal, no more than people read."""
+    return cut_paths(printable(text))[:_LONGEST]
 
 
 def cut_paths(text: str) -> str:

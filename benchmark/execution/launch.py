@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmark.contract import MethodSpec
 from benchmark.contract.exits import STATUS_OF_EXIT
 from benchmark.errors import BenchError
 from benchmark.records import Status
+from benchmark.text import printable
 
 LOG_LIMIT_MIB = 64
 _TAIL_LINES = 20
@@ -158,13 +158,8 @@ def log_tail(log: Path) -> tuple[str, ...]:
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         text = stream.read().decode(errors="replace")
-    lines = (_printable(line) for line in text.splitlines())
+    lines = (printable(line) for line in text.splitlines())
     return tuple(line[:_LINE_LENGTH] for line in lines if line)[-_TAIL_LINES:]
-
-
-def _printable(line: str) -> str:
-    """The line without control and format characters: nothing that a method prints may steer a terminal."""
-    return "".join(sign for sign in line if unicodedata.category(sign)[0] != "C" or sign == "\t").strip()
 
 
 def outcome_of(report: Mapping[str, Any], tail: tuple[str, ...], launch: Launch, **facts: Any) -> Outcome:

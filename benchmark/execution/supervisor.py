@@ -98,7 +98,7 @@ def _passed(spec: dict[str, Any], watched: Tree | Container, output: OutputLimit
         return "timeout", ""
     if Path(spec["log"]).stat().st_size > spec["log_limit_mib"] * _MIB:
         return "log", ""
-    fault = output.fault()
+    fault = output.fault(watched.processes)
     return ("output", fault) if fault else ("", "")
 
 

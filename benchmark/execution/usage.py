@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 MAX_DEPTH = 16
 """Folders below folders that an output may have: the contract needs two, checkpoints some more."""
+
+RESERVE_MIB = 1024
+"""What is left of the host's disk whatever happens; where a method hides what it writes, this still stops it."""
 
 _MIB = 1 << 20
 _SHARE = 10
@@ -27,18 +32,23 @@ class OutputLimit:
         self.folder, self.limit_mib, self.limit_files = folder, limit_mib, limit_files
         self._next = 0.0
 
-    def fault(self, *, now: bool = False) -> str:
-        """What is wrong in words, or an empty string; a look is left out where the last one was too recent."""
+    def fault(self, processes: Callable[[], Iterable[int]] = tuple, *, now: bool = False) -> str:
+        """What is wrong in words, or an empty string; a look is left out where the last one was too recent.
+
+        `processes` tells those that may write: files without a name are only seen where they are open.
+        """
         begin = time.monotonic()
         if not now and begin < self._next:
             return ""
-        found = self._look()
+        found = self._look(processes())
         end = time.monotonic()
         self._next = end + _SHARE * (end - begin)
         return found
 
-    def _look(self) -> str:
-        allocated, entries = 0, 0
+    def _look(self, processes: Iterable[int]) -> str:
+        if _free_mib(self.folder) < RESERVE_MIB:
+            return f"less than {RESERVE_MIB} MiB are left on the disk that holds its output"
+        allocated, entries = _unnamed_bytes(processes, self.folder.stat().st_dev), 0
         waiting = [(str(self.folder), 0)]
         while waiting:
             place, depth = waiting.pop()
@@ -59,3 +69,21 @@ class OutputLimit:
         if allocated > self.limit_mib * _MIB:
             return f"its output grew to {allocated / _MIB:.0f} MiB, the limit is {self.limit_mib} MiB"
         return ""
+
+
+def _free_mib(folder: Path) -> float:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize / _MIB
+
+
+def _unnamed_bytes(processes: Iterable[int], device: int) -> int:
+    """Bytes on a disk in files that were removed while open, each counted once."""
+    found: dict[int, int] = {}
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    status = entry.stat()  # through the link: the file itself
+                    if status.st_nlink == 0 and status.st_dev == device:
+                        found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())

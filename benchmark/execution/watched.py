@@ -48,8 +48,12 @@ class Tree:
         if time.monotonic() - self._sampled < _SAMPLE_SECONDS:
             return
         self._sampled = time.monotonic()
-        self.memory_mib = _resident_mib(self.child.pid)
+        self.memory_mib = _resident_mib(self.processes())
         self.peak_memory_mib = max(self.peak_memory_mib, self.memory_mib)
+
+    def processes(self) -> list[int]:
+        """The child and its descendants."""
+        return _tree(self.child.pid)
 
     def stop(self, grace: float) -> None:
         """End the child and all its descendants, also those that made a session of their own."""
@@ -95,8 +99,12 @@ class Container:
                 self._inspected = time.monotonic()
         elif now - self._sampled >= _SAMPLE_SECONDS:
             self._sampled = now
-            self.memory_mib = _resident_mib(self._first.pid)
+            self.memory_mib = _resident_mib(self.processes())
             self.peak_memory_mib = max(self.peak_memory_mib, self.memory_mib)
+
+    def processes(self) -> list[int]:
+        """The processes of the container, by their numbers on the host; none while they are not known."""
+        return self._witness.processes() or (_tree(self._first.pid) if self._first else [])
 
     def stop(self, grace: float) -> None:
         """End it: SIGTERM and a time to finish where `grace` says so, then SIGKILL to all its processes."""
@@ -158,14 +166,16 @@ class Container:
         return ""
 
 
-def _resident_mib(pid: int) -> float:
-    """Resident memory of a process and its descendants in MiB; pages that they share count in each."""
+def _resident_mib(processes: list[int]) -> float:
+    """Resident memory of processes in MiB; pages that they share count in each."""
     total = 0
-    try:
-        first = psutil.Process(pid)
-        for process in [first, *first.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += psutil.Process(process).memory_info().rss
     return total / _MIB
+
+
+def _tree(pid: int) -> list[int]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [pid, *(process.pid for process in psutil.Process(pid).children(recursive=True))]
+    return []

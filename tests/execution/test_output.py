@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.execution import usage
 from benchmark.execution.ownership import take_over
 from benchmark.execution.usage import OutputLimit
 from benchmark.files import remove_tree
@@ -86,3 +87,20 @@ def test_a_tree_of_any_depth_can_be_removed(tmp_path: Path):
     nest(tmp_path / "deep", 3000)
     remove_tree(tmp_path / "deep")
     assert not (tmp_path / "deep").exists()
+
+
+def test_a_file_without_a_name_counts_where_it_is_open(tmp_path: Path):
+    with (tmp_path / "hidden").open("wb") as stream:
+        stream.write(os.urandom(3 << 20))
+        stream.flush()
+        os.fsync(stream.fileno())
+        (tmp_path / "hidden").unlink()
+        limit = OutputLimit(tmp_path, limit_mib=2, limit_files=10)
+        assert limit.fault(now=True) == ""
+        assert "3 MiB, the limit is 2 MiB" in limit.fault(lambda: [os.getpid()], now=True)
+    assert limit.fault(lambda: [os.getpid()], now=True) == ""
+
+
+def test_a_part_of_the_disk_is_left_whatever_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(usage, "RESERVE_MIB", 1 << 40)
+    assert "are left on the disk that holds its output" in OutputLimit(tmp_path, 2, 10).fault()
