@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -245,6 +246,8 @@ def sweep(engine: Engine, run: str) -> int:
     told = engine.call("ps", "-a", "-q", "--no-trunc", "--filter", f"label={LABEL_RUN}={run}")
     left = told.split()
     for container in left:
+        with contextlib.suppress(BenchError):
+            engine.call("kill", container)  # a removal by force would first wait for it to end by itself
         try:
             engine.call("rm", "-f", "-v", container)
         except BenchError as error:

@@ -94,6 +94,8 @@ class Container:
         """Find the first process, and sample the memory."""
         now = time.monotonic()
         if self._first is None:
+            self._first = _first_of(self._witness.processes())
+        if self._first is None:
             if self._witness.made and now - self._inspected >= _INSPECT_SECONDS:
                 self._find()
                 self._inspected = time.monotonic()
@@ -108,6 +110,7 @@ class Container:
 
     def stop(self, grace: float) -> None:
         """End it: SIGTERM and a time to finish where `grace` says so, then SIGKILL to all its processes."""
+        self._first = self._first or _first_of(self._witness.processes())
         if self._first is None:
             self._find()
         if self._first is None:
@@ -173,6 +176,17 @@ def _resident_mib(processes: list[int]) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             total += psutil.Process(process).memory_info().rss
     return total / _MIB
+
+
+def _first_of(processes: list[int]) -> psutil.Process | None:
+    """The process that is number 1 in the innermost process namespace of a container, seen from the host."""
+    for process in processes:
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            lines = Path(f"/proc/{process}/status").read_text().splitlines()
+            numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+            if len(numbers) > 1 and numbers[-1] == "1":
+                return psutil.Process(process)
+    return None
 
 
 def _tree(pid: int) -> list[int]:

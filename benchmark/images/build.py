@@ -185,15 +185,18 @@ def _run_engine(
         folder = Path(scratch) / "context"
         folder.mkdir()
         context = write_context(recipe, folder)
-        secrets = build_secrets(trusted=recipe.method is None)
-        for name, reason in secrets.left_out.items():
-            talk(f"{recipe.name}: {name} {reason}; left out")
+        secrets = []
+        if recipe.name == BASE or recipe.method is not None:  # the others install nothing
+            found = build_secrets(trusted=recipe.method is None)
+            secrets = found.write(Path(scratch))
+            for name, reason in found.left_out.items():
+                talk(f"{recipe.name}: {name} {reason}; left out")
         talk(f"building {reference} with {engine.name}")
         command = [
             *(engine.program, "build", f"--file={recipe.containerfile}", f"--tag={reference}"),
             *(f"--label={name}={value}" for name, value in recipe.labels.items()),
             *(f"--build-arg={name}={value}" for name, value in arguments.items()),
-            *secrets.write(Path(scratch)),
+            *secrets,
             *options.arguments,
             str(context),
         ]

@@ -122,7 +122,7 @@ def find_recipe(name: str) -> Recipe:
         return _suite()
     if image in runners:
         return _runner(image, runners[image])
-    raise UnknownNameError("image", name, [*own_names(), *names])
+    raise UnknownNameError("image", name, {*own_names(), *names})
 
 
 def _base() -> Recipe:
