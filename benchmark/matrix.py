@@ -45,6 +45,8 @@ class Identity:
         protocol: name and version; `parts` maps train, adaptation, heldout and `track:<name>` to manifest digests.
         device: resolved device kind, `cpu` or `cuda`.
         launcher: resolved launcher; `images` maps every method, and `suite`, to its image's id (empty: processes).
+        engine_arguments: digest of the further arguments of the engine; empty where there are none.
+        arithmetic: variables of the host that choose arithmetic.
         extractors, backbones: digest of each extractor's and backbone's weights (empty: from scratch).
         recipe: the resolved recipe.
     """
@@ -60,6 +62,8 @@ class Identity:
     recipe: dict[str, Any]
     launcher: str = "process"
     images: Mapping[str, str] = field(default_factory=dict)
+    engine_arguments: str = ""
+    arithmetic: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def code(self) -> dict[str, str]:
@@ -181,10 +185,10 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         "threads": profile.execution.threads,
         "packages": identity.packages[cell.kind],
         "code": {room: identity.code[room] for room in _ROOMS[cell.kind]},
+        **_host_inputs(cell, identity),
     }
     if cell.kind == "generate":
         return shared | _generate_inputs(cell, profile, identity)
-    shared["image"] = identity.images.get(SUITE, "")
     shared["generate_key"] = upstream["generate"].key
     shared["synthetic_sha256"] = upstream["generate"].outputs["synthetic_sha256"]
     if cell.kind == "fidelity":
@@ -202,6 +206,13 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
     }
 
 
+def _host_inputs(cell: Cell, identity: Identity) -> dict[str, Any]:
+    """What of this host can change a result; only what there is, so that a plain process on a plain host adds none."""
+    image = identity.images.get(cell.method if cell.kind == "generate" else SUITE, "")
+    found = {"image": image, "engine_arguments": identity.engine_arguments if image else ""}
+    return {name: value for name, value in (found | {"arithmetic": dict(identity.arithmetic)}).items() if value}
+
+
 def _generate_inputs(cell: Cell, profile: Profile, identity: Identity) -> dict[str, Any]:
     spec = identity.methods[cell.method]
     model = identity.base_model if spec.needs.model else None
@@ -215,7 +226,6 @@ def _generate_inputs(cell: Cell, profile: Profile, identity: Identity) -> dict[s
         "steps": profile.generator_steps,
         "adaptation": identity.parts["adaptation"],
         "launcher": identity.launcher,
-        "image": identity.images.get(cell.method, ""),
     }
 
 

@@ -14,12 +14,14 @@ import psutil
 from benchmark import __version__
 from benchmark.contract import MethodSpec
 from benchmark.errors import BenchError, UsageError
+from benchmark.execution.arithmetic import numeric_variables
 from benchmark.execution.engine import Listener, Outcome, run_cells
 from benchmark.execution.engines import Engine
 from benchmark.execution.launchers import choose_launcher
 from benchmark.execution.planner import Planner, Recompute
 from benchmark.execution.runners import Runners, find_method, open_engine, open_runners
 from benchmark.fidelity.extractors import load_extractor
+from benchmark.keys import content_key
 from benchmark.matrix import REFERENCE_METHOD, Identity, package_versions
 from benchmark.models import BaseModel, resolve_base_model
 from benchmark.profile import MethodEntry, Profile
@@ -90,6 +92,8 @@ def open_session(profile: Profile, folder: Path, recompute: Recompute, progress:
         recipe=_resolved_recipe(profile, device),
         launcher=runners.launcher,
         images=runners.images,
+        engine_arguments=content_key(list(options.arguments)) if options.arguments else "",
+        arithmetic=numeric_variables(),
     )
     planner = Planner(profile, identity, run_store(folder), recompute)
     run = Run(
@@ -200,6 +204,12 @@ def _portable(profile: Profile) -> dict[str, Any]:
     """The profile without this machine's paths: a path keeps its last part, its content is in the keys."""
     data = profile.model_dump(mode="json")
     data["base_model"] = _portable_name(data["base_model"])
+    execution = data["execution"]
+    execution["images"] = Path(execution["images"]).name
+    # They may name folders, or hold what is secret; that they were there is in the keys.
+    execution["engine_arguments"] = [f"{len(execution['engine_arguments'])} not shown"] * bool(
+        execution["engine_arguments"]
+    )
     for entry in data["methods"]:
         entry["name"] = Path(entry["name"]).name
     for entry in [*data["fidelity"]["extractors"], *data["utility"]["backbones"]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)  # before the names are made of which tests are shared out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test belongs to the group of its file, unless its file names one (`xdist_group`)."""
     for item in items:

@@ -22,8 +22,8 @@ TEST_BASE: str = os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:b
 REQUIRED: bool = os.environ.get("FULORA_BENCH_REQUIRE_ENGINE", "") not in ("", "0")
 FULL_BASE: str = os.environ.get("FULORA_BENCH_BASE") or TEST_BASE
 """Base of the full images that tests build."""
-IMAGES: str = "localhost/fulora-bench"
-"""Prefix of the images that `fulora-bench containers build` makes."""
+IMAGES: str = os.environ.get("FULORA_BENCH_TEST_IMAGES") or "localhost/fulora-bench-full"
+"""Prefix of the full images that tests build: never those of the user, whose ids are in the keys of the user's runs."""
 TEST_PREFIX: str = "localhost/fulora-bench-test"
 """Prefix of the images that tests build."""
 _CONTAINER_ENGINES: tuple[EngineName, ...] = ("podman", "docker")

@@ -16,6 +16,9 @@ from benchmark.keys import content_key, file_sha256, tree_sha256
 ParameterValue = bool | int | float | str | list[bool | int | float | str]
 """What a parameter may hold: a scalar, or a list of scalars."""
 
+Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+"""One line for people, without control characters: it is shown in terminals and on boards."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 FILE_NAME = "method.toml"
 _SET_BY_HOST = ("folder", "image_id", "image_reference")
@@ -69,8 +72,8 @@ class MethodSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
-    version: Annotated[str, StringConstraints(min_length=1)]
-    summary: Annotated[str, StringConstraints(min_length=1)]
+    version: Text
+    summary: Text
     synthesizes: bool
     command: tuple[str, ...] = Field(min_length=1)
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)

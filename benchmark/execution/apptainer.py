@@ -18,7 +18,7 @@ from benchmark.execution.container import (
     container_environment,
     mounts_of,
 )
-from benchmark.execution.engines import Engine
+from benchmark.execution.engines import APPTAINER_GUARDS, Engine
 from benchmark.execution.launch import Launch, Outcome, Start, log_tail, outcome_of, supervised
 from benchmark.execution.ownership import take_over
 
@@ -62,14 +62,7 @@ def exec_arguments(engine: Engine, launch: Launch, options: EngineOptions) -> li
     }
     return [
         "exec",
-        "--containall",
-        "--cleanenv",
-        "--no-home",
-        "--no-mount=bind-paths",
-        "--no-privs",
-        "--drop-caps=all",
-        "--net",
-        "--network=none",
+        *APPTAINER_GUARDS,
         "--pwd=/tmp",
         *(argument for name, given in limits.items() if name not in engine.unlimited for argument in given),
         *(["--nv"] if launch.gpu else []),

@@ -65,12 +65,14 @@ def _caught(work: Callable[[Job, Path], CellResult], job: Job, scratch: Path) ->
     try:
         return work(job, scratch)
     except BenchError as error:
-        return CellResult(status="failed", reason=str(error))
+        return CellResult(status="failed", reason=str(error), **job.runner.facts())
     except MemoryError as error:
-        return CellResult(status="oom", reason=f"out of memory: {error}")
+        return CellResult(status="oom", reason=f"out of memory: {error}", **job.runner.facts())
     except Exception as error:  # the border of the cell: the rest of the matrix goes on, the record tells
         tail = tuple(traceback.format_exc().splitlines()[-_TAIL_LINES:])
-        return CellResult(status="failed", reason=f"{type(error).__name__}: {error}", log_tail=tail)
+        return CellResult(
+            status="failed", reason=f"{type(error).__name__}: {error}", log_tail=tail, **job.runner.facts()
+        )
 
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")

@@ -21,6 +21,7 @@ _PLACES = (
 )
 _POLL_SECONDS = 0.01
 _SEARCH_SECONDS = 0.05
+_SEARCH_AT = (2, 10, 40)
 _BYTES = 4096
 
 
@@ -56,13 +57,16 @@ class OomWitness:
         self._thread.join()
 
     def _watch(self) -> None:
-        events = None
+        events, looks = None, 0
         while events is None:
             if self._closed.wait(_SEARCH_SECONDS):
                 return
             container = self._id()
             self.made = bool(container)
-            events = _events_file(container) if container else None
+            if container:
+                # The usual places first; the whole tree, which takes long on a large host, only now and then.
+                events = _events_file(container, everywhere=looks in _SEARCH_AT)
+                looks += 1
         self._folder = events.parent
         with contextlib.suppress(OSError):
             descriptor = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
@@ -79,7 +83,7 @@ class OomWitness:
         return ""
 
 
-def _events_file(container: str) -> Path | None:
+def _events_file(container: str, *, everywhere: bool) -> Path | None:
     """The file that counts the kills of the container with this id, or `None` where there is no cgroup (yet)."""
     version_1 = (_ROOT / "memory").is_dir()
     root, name = (_ROOT / "memory", "memory.oom_control") if version_1 else (_ROOT, "memory.events")
@@ -87,6 +91,8 @@ def _events_file(container: str) -> Path | None:
         events = root / place.format(id=container) / name
         if events.is_file():
             return events
+    if not everywhere:
+        return None
     found = (path for path in root.glob(f"**/*{container}*/{name}") if "conmon" not in path.parent.name)
     return next(found, None)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from benchmark.contract import MethodSpec
 from benchmark.errors import BenchError
+from benchmark.execution.arithmetic import numeric_variables
 from benchmark.execution.engines import DESCRIPTION_FOLDER, LABEL_RUN, Engine, gpu_fault
 from benchmark.execution.launch import Launch, Mount, Outcome, Start, log_tail, outcome_of, supervised
-from benchmark.execution.ownership import prepare_output, take_over
+from benchmark.execution.ownership import give_back, prepare_output, take_over
 
 SECCOMP = Path(__file__).with_name("seccomp.json")
 """System calls of a method: those of podman's own filter, without namespaces, mounts, tracing, VM sockets."""
@@ -26,8 +27,6 @@ SHM_MIB = 256
 PIDS = 512
 ULIMIT = 10_000
 _FOLDERS = {"BENCH_INPUT": "/input", "BENCH_OUTPUT": "/output", "BENCH_MODEL": "/model"}
-_NUMERIC = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_CBWR", "NVIDIA_TF32_OVERRIDE")
-"""Variables that choose arithmetic: containers compute as the host does."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,15 @@ class ContainerLauncher:
             prepare_output(launch, user)
             try:
                 report = supervised(launch, Start(command, Path(scratch), dict(os.environ), log, container))
-            finally:
+                if not report["removed"]:
+                    raise BenchError(
+                        f"{self.engine.name} does not remove the container {name}, so its output cannot be trusted to "
+                        f"stay as it is. Remove it ({self.engine.name} rm -f {name}) and run the same command again."
+                    )
                 fault = take_over(launch.output)
+            except BaseException:
+                give_back(launch.output)
+                raise
             if fault and not report["stopped"]:
                 report |= {"stopped": "output", "detail": fault}
             return outcome_of(report, log_tail(log), launch, isolation="container", unlimited=self.engine.unlimited)
@@ -165,10 +171,19 @@ def _own_limit(kind: int) -> int:
 
 def _engine_only(engine: Engine) -> list[str]:
     """Podman mounts more writable folders into a read-only container and hands proxies in, unless told not to."""
+    # Where files carry SELinux labels, a bind mount is closed to every container unless its label is changed.
+    selinux = ["--security-opt=label=disable"] if Path("/sys/fs/selinux/enforce").exists() else []
     if engine.name != "podman":
-        return []
+        return selinux
     keep = ["--userns=keep-id"] if engine.rootless else []
-    return ["--read-only-tmpfs=false", "--http-proxy=false", "--cgroupns=private", *keep]
+    return [
+        "--read-only-tmpfs=false",
+        "--http-proxy=false",
+        "--cgroupns=private",
+        "--image-volume=ignore",
+        *keep,
+        *selinux,
+    ]
 
 
 def _limits(engine: Engine, launch: Launch) -> list[str]:
@@ -192,7 +207,7 @@ def mounts_of(launch: Launch) -> list[Mount]:
     ]
     if launch.model is not None:
         mounts += _model_mounts(launch.model.resolve(), _FOLDERS["BENCH_MODEL"])
-    return [*mounts, *launch.mounts]
+    return list({mount.target: mount for mount in (*mounts, *launch.mounts)}.values())
 
 
 def _model_mounts(folder: Path, target: str) -> list[Mount]:
@@ -233,5 +248,7 @@ def container_environment(launch: Launch) -> dict[str, str]:
     }
     if launch.model is not None:
         given["BENCH_MODEL"] = _FOLDERS["BENCH_MODEL"]
-    given |= {name: os.environ[name] for name in _NUMERIC if name in os.environ}
+    given |= numeric_variables()
+    if launch.gpu and "CUDA_VISIBLE_DEVICES" in os.environ:
+        given["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]  # the share of a scheduler stays a share
     return given | dict(launch.environment)

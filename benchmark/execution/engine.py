@@ -211,6 +211,7 @@ class _Loop:
             threads=self.planner.profile.execution.threads,
             seed=seed_of(cell, self.planner.profile),
             inputs=choice.inputs,
+            **self.runners.of(cell).facts(),
         )
         with self.planner.store.writing(cell.kind, choice.key) as scratch:
             self.planner.store.commit(scratch, record)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,19 @@ DESCRIPTION_FOLDER = "/method"
 
 _SECONDS = 60.0
 _DESCRIPTION_LIMIT = 1 << 20
+_TAR_SLACK = 1 << 15
+
+APPTAINER_GUARDS = (
+    "--containall",
+    "--cleanenv",
+    "--no-home",
+    "--no-mount=bind-paths",
+    "--no-privs",
+    "--drop-caps=all",
+    "--net",
+    "--network=none",
+)
+"""What apptainer is told whenever it runs something of an image."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,30 @@ class Engine:
         """
         return self.call_bytes(*arguments, seconds=seconds).decode(errors="replace")
 
+    def read(self, limit: int, *arguments: str) -> bytes:
+        """Standard output of one call, undecoded and of bounded size: what an image holds is not trusted.
+
+        Raises:
+            BenchError: an error, or more than `limit` bytes.
+        """
+        command = [self.program, *arguments]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as client:
+            assert client.stdout is not None
+            timer = threading.Timer(_SECONDS, client.kill)
+            timer.start()
+            data = client.stdout.read(limit + 1)
+            if len(data) > limit:
+                client.kill()
+            client.wait()
+            timer.cancel()
+        if len(data) > limit:
+            raise BenchError(f"{self.name} {arguments[0]} gave more than {limit} bytes.")
+        if client.returncode != 0:
+            raise BenchError(f"{self.name} {arguments[0]}: exit {client.returncode}")
+        return data
+
     def call_bytes(self, *arguments: str, seconds: float = _SECONDS) -> bytes:
         """As `call`, undecoded."""
         try:
@@ -82,6 +120,7 @@ class Image:
         id: digest of its configuration, the identity of its content, with `sha256:` before it.
         digest: digest of its manifest where the engine knows one, else empty.
         size_bytes: as the engine counts it; layers that images share are counted in each.
+        volumes: folders that it asks the engine to make writable.
     """
 
     reference: str
@@ -89,12 +128,16 @@ class Image:
     digest: str
     labels: dict[str, str]
     size_bytes: int
+    volumes: tuple[str, ...] = ()
 
     @property
     def sources(self) -> dict[str, str]:
         """Methods in the image, each with the digest of the source that it was built from."""
-        found: dict[str, str] = json.loads(self.labels.get(LABEL_SOURCES, "{}"))
-        return found
+        try:
+            found = json.loads(self.labels.get(LABEL_SOURCES, "{}"))
+        except json.JSONDecodeError:
+            return {}  # a label is whatever its author wrote
+        return {str(name): str(digest) for name, digest in found.items()} if isinstance(found, dict) else {}
 
 
 def working_engines() -> list[Engine]:
@@ -133,7 +176,10 @@ def _podman(program: str) -> Engine:
     facts: dict[str, Any] = json.loads(probe.call("info", "--format", "json"))
     host = facts["host"]
     rootless = bool(host["security"]["rootless"])
-    missing = ("memory", "pids", "cpus") if rootless and host.get("cgroupVersion") != "v2" else ()
+    # Without root only delegated controllers can limit, and on version 1 none is.
+    able = set(host.get("cgroupControllers") or ()) if host.get("cgroupVersion") == "v2" else set()
+    needed = {"memory": "memory", "pids": "pids", "cpus": "cpu"}
+    missing = tuple(limit for limit, controller in needed.items() if controller not in able) if rootless else ()
     return Engine("podman", program, facts["version"]["Version"], rootless, missing)
 
 
@@ -179,6 +225,7 @@ def inspect_image(engine: Engine, reference: str) -> Image | None:
         digest=str(facts.get("Digest") or (digests[0].partition("@")[2] if digests else "")),
         labels=dict((facts.get("Config") or {}).get("Labels") or facts.get("Labels") or {}),
         size_bytes=int(facts["Size"]),
+        volumes=tuple((facts.get("Config") or {}).get("Volumes") or ()),
     )
 
 
@@ -198,7 +245,7 @@ def _inspect_sif(engine: Engine, reference: str) -> Image | None:
 
 
 def read_description(engine: Engine, image: Image) -> bytes:
-    """The `method.toml` inside an image; nothing in the image is run to get it.
+    """The `method.toml` inside an image. Nothing in the image is run to get it, but by apptainer, which can only run.
 
     Raises:
         UsageError: the image holds none.
@@ -210,22 +257,24 @@ def read_description(engine: Engine, image: Image) -> bytes:
     )
     if engine.name == "apptainer":
         try:
-            return engine.call_bytes("exec", "--containall", "--no-home", image.reference, "cat", place)
+            return engine.read(_DESCRIPTION_LIMIT, "exec", *APPTAINER_GUARDS, image.reference, "cat", place)
         except BenchError as error:
             raise missing from error
-    container = engine.call("create", "--network", "none", "--entrypoint", "/none", image.id).strip().splitlines()[-1]
+    label = f"--label={LABEL_RUN}=description"
+    told = engine.call("create", label, "--network=none", "--entrypoint=/none", image.id)
+    container = told.strip().splitlines()[-1]
     try:
-        packed = engine.call_bytes("cp", f"{container}:{place}", "-")
+        packed = engine.read(_DESCRIPTION_LIMIT + _TAR_SLACK, "cp", f"{container}:{place}", "-")
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            member = next((entry for entry in archive if entry.isfile() and entry.size <= _DESCRIPTION_LIMIT), None)
+            member = next((entry for entry in archive if entry.isfile()), None)
             stream = archive.extractfile(member) if member else None
             if stream is None:
                 raise missing
             return stream.read()
-    except BenchError as error:
+    except (BenchError, tarfile.TarError) as error:
         raise missing from error
     finally:
-        engine.call("rm", "-f", container)
+        engine.call("rm", "-f", "-v", container)
 
 
 def list_images(engine: Engine) -> list[Image]:
@@ -233,7 +282,11 @@ def list_images(engine: Engine) -> list[Image]:
     if engine.name == "apptainer":
         raise UsageError("apptainer keeps no list of images: an image is a .sif file, named by its path.")
     form = "{{.Repository}}:{{.Tag}}"
-    told = engine.call("image", "ls", "--filter", f"label={LABEL_CONTRACT}", "--format", form)
+    asked = ("image", "ls", "--filter", f"label={LABEL_CONTRACT}", "--format", form)
+    try:
+        told = engine.call(*asked)
+    except BenchError:  # podman fails where another process removes an image meanwhile
+        told = engine.call(*asked)
     names = sorted({line.strip() for line in told.splitlines() if line.strip() and "<none>" not in line})
     found = (inspect_image(engine, name) for name in names)
     return [image for image in found if image is not None]

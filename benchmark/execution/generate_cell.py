@@ -32,7 +32,7 @@ def generate_cell(job: Job, scratch: Path) -> CellResult:
     assert job.method is not None
     unmet = _unmet_need(job, job.method)
     if unmet:
-        return CellResult(status="skipped", reason=unmet)
+        return CellResult(status="skipped", reason=unmet, **job.runner.facts())
     output = scratch / "output"
     output.mkdir()
     request = request_of(job, job.method)
@@ -46,7 +46,7 @@ def generate_cell(job: Job, scratch: Path) -> CellResult:
         "peak_memory_mib": outcome.peak_memory_mib,
         "launcher": job.runner.launcher,
         "isolation": outcome.isolation,
-        "container": job.runner.facts(outcome),
+        **job.runner.facts(outcome),
     }
     if outcome.status not in ("ok", "timeout"):
         _drop(output, outcome)

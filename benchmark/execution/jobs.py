@@ -17,7 +17,7 @@ from benchmark.records import Cell, Status
 from benchmark.text import printable
 
 _LONGEST = 800
-_ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+@ -]+/)+([\w.+@-]*)")
+_ABSOLUTE_PATH = re.compile(r"(?:(?<=file://)|(?<![\w./]))/(?:[\w.+@ -]+/)+([\w.+@-]*)")
 
 
 @lru_cache(maxsize=4)
@@ -45,9 +45,14 @@ class Runner:
         """The launcher, asked for once in the life of a worker."""
         return _opened(self.launcher, self.options)
 
-    def facts(self, outcome: Outcome) -> dict[str, Any]:
-        """What the record says of the container; empty for a process."""
-        return {**self.image, "unlimited": list(outcome.unlimited)} if self.image else {}
+    def facts(self, outcome: Outcome | None = None) -> dict[str, Any]:
+        """What the record says of the way a cell was started, by the record's fields; also where it never started."""
+        if not self.image:
+            return {}
+        unlimited = list(outcome.unlimited) if outcome else []
+        isolation = outcome.isolation if outcome else "container"
+        container = {**self.image, "unlimited": unlimited}
+        return {"launcher": self.launcher, "isolation": isolation, "container": container}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from benchmark.contract import MethodSpec
 from benchmark.contract.exits import STATUS_OF_EXIT
 from benchmark.errors import BenchError
+from benchmark.execution.usage import RESERVE_MIB
 from benchmark.records import Status
 from benchmark.text import printable
 
@@ -20,6 +21,18 @@ LOG_LIMIT_MIB = 64
 _TAIL_LINES = 20
 _TAIL_BYTES = 1 << 16
 _LINE_LENGTH = 500
+
+_STOPPED: dict[str, tuple[Status, str]] = {
+    "log": ("failed", f"the method wrote more than {LOG_LIMIT_MIB} MiB of log"),
+    "output": ("invalid", "the method was stopped: {detail}"),
+    "disk": (
+        "failed",
+        f"the method was stopped: less than {RESERVE_MIB} MiB were left on the disk of its output. Make room, and run "
+        "the same command again",
+    ),
+    "lost": ("failed", "the engine's client ended before the container; the container was ended"),
+}
+"""Ends that a supervisor brought about, other than by deadline and memory: status, and the reason in words."""
 
 Isolation = Literal["none", "container"]
 
@@ -182,12 +195,9 @@ def _verdict(report: Mapping[str, Any], launch: Launch) -> tuple[int, Status, st
     code, stopped = int(report["exit_code"]), str(report["stopped"])
     if not report["started"]:
         return code, "failed", "the container could not be started"
-    if stopped == "log":
-        return code, "failed", f"the method wrote more than {LOG_LIMIT_MIB} MiB of log"
-    if stopped == "output":
-        return code, "invalid", f"the method was stopped: {report['detail']}"
-    if stopped == "lost":
-        return code, "failed", "the engine's client ended before the container; the container was ended"
+    if stopped in _STOPPED:
+        status, meaning = _STOPPED[stopped]
+        return code, status, meaning.format(detail=report["detail"])
     if stopped == "timeout" and code != 5:
         code = 124
     elif stopped == "oom":

@@ -143,6 +143,11 @@ def _check_contract(image: Image) -> None:
             f"the image {image.reference} carries the label {LABEL_CONTRACT}={told or '(none)'}, and this suite speaks "
             f"version {CONTRACT_VERSION}: put LABEL {LABEL_CONTRACT}={CONTRACT_VERSION} in its Containerfile."
         )
+    if image.volumes:
+        raise UsageError(
+            f"the image {image.reference} declares volumes ({', '.join(sorted(image.volumes))[:200]}): they would be "
+            "writable and without a limit. Remove VOLUME from its Containerfile; scratch goes to /tmp."
+        )
 
 
 def _reference(engine: Engine, options: EngineOptions, name: str) -> str:

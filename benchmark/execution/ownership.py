@@ -25,6 +25,12 @@ def prepare_output(launch: Launch, user: tuple[int, int]) -> None:
             place.chmod(wanted)
 
 
+def give_back(output: Path) -> None:
+    """Give the folder itself to the caller, and nothing in it: something may still write there."""
+    if os.geteuid() == 0:
+        os.chown(output, 0, os.getegid())
+
+
 def take_over(output: Path) -> str:
     """Give everything in the output folder to the caller, with plain modes; call it when the container is gone.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmark.contract import MethodSpec
 from benchmark.errors import BenchError
+from benchmark.execution.arithmetic import numeric_variables
 from benchmark.execution.launch import Launch, Outcome, Start, log_tail, outcome_of, supervised
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV", "PYTHONPATH")
@@ -67,6 +68,7 @@ def _environment(launch: Launch, home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    env |= numeric_variables()
     if launch.model is not None:
         env["BENCH_MODEL"] = str(launch.model.resolve())
     return env

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.contract import MethodSpec
+from benchmark.contract.method import FILE_NAME
 from benchmark.errors import BenchError, UsageError
 from benchmark.execution.container import EngineOptions
 from benchmark.execution.engines import Engine, Image, find_engine, gpu_fault, sweep
@@ -32,12 +33,14 @@ class Runners:
         launcher: the resolved launcher.
         engine: its container engine, `None` for processes.
         by_name: a runner for every method, and for `suite`, where there are images.
+        gpu: whether cells use the GPU.
     """
 
     launcher: str = "process"
     engine: Engine | None = None
     options: EngineOptions = field(default_factory=EngineOptions)
     by_name: Mapping[str, Runner] = field(default_factory=dict)
+    gpu: bool = False
 
     @property
     def images(self) -> dict[str, str]:
@@ -51,7 +54,7 @@ class Runners:
         return self.by_name[cell.method if cell.kind == "generate" else SUITE]
 
     def probe(self) -> None:
-        """Start one container that does nothing: what the engine cannot do here is told before the first cell.
+        """Start one container that copies an empty file: what the engine cannot do here is told before the first cell.
 
         Raises:
             BenchError: the engine does not start it; the message has its reason.
@@ -63,9 +66,10 @@ class Runners:
             places = [Path(folder) / name for name in ("input", "output")]
             for place in places:
                 place.mkdir()
+            (places[0] / "probe").touch()
             outcome = runner.open().launch(
                 Launch(
-                    command=("true",),
+                    command=("cp", "/input/probe", "/output/probe"),
                     input=places[0],
                     output=places[1],
                     model=None,
@@ -73,6 +77,8 @@ class Runners:
                     deadline_seconds=_PROBE_SECONDS,
                     memory_mib=256,
                     image=runner.start,
+                    gpu=self.gpu,
+                    trusted=True,
                 )
             )
         if outcome.status != "ok":
@@ -108,10 +114,12 @@ def open_runners(
         return Runners()
     if device == "cuda" and (fault := gpu_fault(engine)):
         raise BenchError(f"this run uses a GPU, but {fault}; or set execution.device=cpu.")
+    if SUITE in methods:
+        raise UsageError(f"a method cannot be called '{SUITE}': the suite's own image is. Rename it in method.toml.")
     images = {name: method_image(engine, spec, options) for name, spec in methods.items()}
     images[SUITE] = suite_image(engine, options)
     runners = {name: _runner(engine, options, image) for name, image in images.items()}
-    return Runners(engine.name, engine, options, runners)
+    return Runners(engine.name, engine, options, runners, gpu=device == "cuda")
 
 
 def _runner(engine: Engine, options: EngineOptions, image: Image) -> Runner:
@@ -133,8 +141,11 @@ def find_method(name: str, engine: Engine | None) -> MethodSpec:
         UnknownNameError: nothing is called so.
         UsageError: the path or the image holds no readable `method.toml`.
     """
-    if name in find_methods() or Path(name).expanduser().exists():
-        return get_method(name if name in find_methods() else str(Path(name).expanduser().resolve()))
+    path = Path(name).expanduser()
+    if name in find_methods():
+        return get_method(name)
+    if path.is_dir() or path.name == FILE_NAME:
+        return get_method(str(path.resolve()))
     found = image_method(engine, name) if engine else None
     if found is not None:
         return found

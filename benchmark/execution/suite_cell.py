@@ -13,7 +13,6 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -62,9 +61,7 @@ def suite_cell(job: Job, scratch: Path) -> CellResult:
     with tempfile.TemporaryDirectory(prefix="fulora-bench-cell-") as folder:
         (Path(folder) / "job.json").write_text(order.model_dump_json())
         outcome = job.runner.open().launch(_launch(job, Path(folder), scratch, weights))
-    facts: dict[str, Any] = {
-        "launcher": job.runner.launcher, "isolation": outcome.isolation, "container": job.runner.facts(outcome),
-    }  # fmt: skip
+    facts = job.runner.facts(outcome)
     if outcome.status != "ok":
         tail = outcome.log_tail
         return CellResult(status=outcome.status, reason=outcome.message, log_tail=tail, **facts)

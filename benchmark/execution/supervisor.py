@@ -9,8 +9,9 @@ end of the pipe on standard input closes, which this process sees.
 The line: `command`, `cwd`, `env`, `log` (file for the child's output), `deadline_seconds`, `log_limit_mib`,
 `memory_mib`, `output` (folder), `output_mib`, `output_files`, and for an engine's client `container` (`program`,
 `name`, `memory_limited`). It prints one JSON line: `exit_code` (128 + signal where one ended it), `stopped` (empty,
-`timeout`, `oom`, `log`, `output` or `lost`), `detail` (in words), `seconds`, `peak_memory_mib` (resident memory of
-the whole process tree, sampled), `started` (whether the command itself was ever running).
+`timeout`, `oom`, `log`, `output`, `disk` or `lost`), `detail` (in words), `seconds`, `peak_memory_mib` (resident
+memory of the whole process tree, sampled), `started` (whether the command itself was ever running), `removed` (whether
+a container is known to be gone).
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def supervise(spec: dict[str, Any]) -> dict[str, Any]:
         "seconds": time.monotonic() - started,
         "peak_memory_mib": watched.peak_memory_mib,
         "started": end.started,
+        "removed": end.removed,
     }
 
 
@@ -98,6 +100,8 @@ def _passed(spec: dict[str, Any], watched: Tree | Container, output: OutputLimit
         return "timeout", ""
     if Path(spec["log"]).stat().st_size > spec["log_limit_mib"] * _MIB:
         return "log", ""
+    if output.disk_is_full:
+        return "disk", ""
     fault = output.fault(watched.processes)
     return ("output", fault) if fault else ("", "")
 

@@ -45,9 +45,12 @@ class OutputLimit:
         self._next = end + _SHARE * (end - begin)
         return found
 
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether the host's disk has no more than the reserve left, whoever filled it."""
+        return _free_mib(self.folder) < RESERVE_MIB
+
     def _look(self, processes: Iterable[int]) -> str:
-        if _free_mib(self.folder) < RESERVE_MIB:
-            return f"less than {RESERVE_MIB} MiB are left on the disk that holds its output"
         allocated, entries = _unnamed_bytes(processes, self.folder.stat().st_dev), 0
         waiting = [(str(self.folder), 0)]
         while waiting:

@@ -20,16 +20,24 @@ _MIB = 1 << 20
 _CALL_SECONDS = 60.0
 _SAMPLE_SECONDS = 0.1
 _INSPECT_SECONDS = 0.3
+_ATTEMPTS = 3
+_ENGINE_FAULT = 125
+"""Exit codes of a client from here to 127 are the engine's own words: it could not start the container."""
+_NO_ANSWER = 124
 _SIGKILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True)
 class End:
-    """How it ended: exit code (128 + signal where one ended it), a limit that was passed unseen, or `lost`."""
+    """How it ended: exit code (128 + signal where one ended it), a limit that was passed unseen, or `lost`.
+
+    `removed` says whether the container is known to be gone.
+    """
 
     exit_code: int
     stopped: str = ""
     started: bool = True
+    removed: bool = True
 
 
 class Tree:
@@ -116,12 +124,16 @@ class Container:
         if self._first is None:
             self._ask("stop", "-t", str(int(grace)), self.name)
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
+        try:
             if grace > 0:
                 self._first.terminate()
                 with contextlib.suppress(psutil.TimeoutExpired):
                     self._first.wait(grace)
             self._first.kill()  # the first process of a process namespace takes all others with it
+        except psutil.NoSuchProcess:
+            return
+        except psutil.Error:  # a user that we may not signal: the engine may
+            self._ask("kill", self.name)
 
     def close(self) -> End:
         """Wait for the client, ask the engine how it ended, and remove the container."""
@@ -130,43 +142,58 @@ class Container:
         self._witness.close()
         state = self._state()
         lost = bool(state.get("Running"))
-        self._ask("rm", "-f", "-v", self.name)
+        removed = self._remove()
         if self.client.poll() is None:
             self.client.kill()
         code = self.client.wait()
-        if not state or state.get("Status") in ("created", "configured", "initialized"):
-            return End(code if code >= 0 else 128 - code, started=False)
+        if state.get("Status") in ("created", "configured", "initialized") or (not state and code >= _ENGINE_FAULT):
+            return End(code if code >= 0 else 128 - code, started=False, removed=removed)
         exit_code = _SIGKILLED if lost else int(state.get("ExitCode", code))
         oom = bool(state.get("OOMKilled")) or self._witness.kills > 0
         if exit_code == _SIGKILLED and oom:
-            return End(exit_code, "oom")
-        return End(exit_code, "lost" if lost else "")
+            return End(exit_code, "oom", removed=removed)
+        return End(exit_code, "lost" if lost else "", removed=removed)
+
+    def _remove(self) -> bool:
+        """Remove the container; whether it is known to be gone."""
+        for _ in range(_ATTEMPTS):
+            self._ask("rm", "-f", "-v", self.name)
+            if self._asked("container", "inspect", self.name).returncode not in (0, _NO_ANSWER):
+                return True
+        return False
 
     def _find(self) -> None:
+        # An engine elsewhere counts in another namespace: a number is taken only where it is a container's first.
         pid = int(self._state().get("Pid") or 0)
-        if pid:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._first = psutil.Process(pid)
+        self._first = _first_of([pid]) if pid else None
 
     def _state(self) -> dict[str, Any]:
-        told = self._ask("container", "inspect", "--format", "{{json .State}}", self.name)
-        try:
-            state: dict[str, Any] = json.loads(told)
-        except json.JSONDecodeError:
-            return {}
-        return state
+        """What the engine says of the container; empty where there is none, or where it does not answer."""
+        for _ in range(_ATTEMPTS):
+            told = self._asked("container", "inspect", "--format", "{{json .State}}", self.name)
+            with contextlib.suppress(json.JSONDecodeError):
+                state: dict[str, Any] = json.loads(told.stdout)
+                return state
+            if told.returncode != _NO_ANSWER:
+                break
+        return {}
 
-    def _ask(self, *arguments: str) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
+    def _ask(self, *arguments: str) -> None:
+        self._asked(*arguments)
+
+    def _asked(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [self.program, *arguments]
+        try:
             return subprocess.run(
-                [self.program, *arguments],
+                command,
                 capture_output=True,
                 text=True,
                 check=False,
                 timeout=_CALL_SECONDS,
                 stdin=subprocess.DEVNULL,
-            ).stdout
-        return ""
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, _NO_ANSWER, "", "no answer")
 
 
 def _resident_mib(processes: list[int]) -> float:

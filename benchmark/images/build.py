@@ -197,6 +197,8 @@ def _run_engine(
             *(f"--label={name}={value}" for name, value in recipe.labels.items()),
             *(f"--build-arg={name}={value}" for name, value in arguments.items()),
             *secrets,
+            # Podman would hand the host's proxies, and their passwords, to every command of a Containerfile.
+            *(["--http-proxy=false"] if engine.name == "podman" else []),
             *options.arguments,
             str(context),
         ]

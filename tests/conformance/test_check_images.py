@@ -111,7 +111,7 @@ def test_an_image_that_is_not_there_is_an_error_of_usage() -> None:
 def test_ours_pass_in_their_images(name: str) -> None:
     engine = require_engine(ENGINE_NAMES[0]).name
     build_images([name], BuildOptions(engine=engine, prefix=IMAGES, base=FULL_BASE))
-    done = bench("check", name, "--launcher", engine, "--json", check=None)
+    done = bench("check", name, "--launcher", engine, "--images", IMAGES, "--json", check=None)
     report = json.loads(done.stdout)
     assert [entry for entry in report["checks"] if entry["verdict"] == "fail"] == []
     assert report["passed"] and report["image_id"] and done.returncode == 0

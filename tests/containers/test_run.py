@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from benchmark.execution.engines import LABEL_RUN, Engine, find_engine
+from benchmark.images.build import BuildOptions, build_images
 from benchmark.keys import content_key
-from tests.engines import ENGINE_NAMES, TEST_PREFIX, engines, needs_engine, small_images
+from tests.engines import ENGINE_NAMES, TEST_BASE, TEST_PREFIX, engines, needs_engine, small_images
 from tests.tiny import bench, records, write_profile
 
 METHODS = [{"name": "real_only"}, {"name": "gan", "parameters": {"steps": 3, "precision": "no"}}]
@@ -136,6 +137,20 @@ def test_the_record_of_a_process_names_no_container(by_process: Path):
     for attempts in records(by_process).values():
         assert attempts[0]["container"] == {}
         assert json.dumps(attempts[0]["inputs"].get("image", "")) == '""'
+
+
+@engines()
+def test_an_image_with_a_volume_is_refused_since_nothing_would_limit_it(engine_name: str, tmp_path: Path):
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "method.toml").write_text(
+        'name = "with_a_volume"\nversion = "1"\nsummary = "A method."\nsynthesizes = false\ncommand = ["true"]\n'
+    )
+    lines = [f"FROM {TEST_BASE}", "LABEL org.fulora-bench.contract=1", "VOLUME /scratch", "COPY . /method"]
+    (tmp_path / "method" / "Containerfile").write_text("\n".join(lines) + "\n")
+    profile = container_profile(tmp_path, engine_name)
+    build_images([str(tmp_path / "method")], BuildOptions(engine=engine_name, prefix=TEST_PREFIX))
+    done = bench("run", profile, "--method", tmp_path / "method", "--out", tmp_path / "run", check=2)
+    assert "declares volumes (/scratch)" in " ".join(done.stderr.split())
 
 
 @engines()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import FULL_BASE, needs_images, require_engine
+from tests.engines import FULL_BASE, IMAGES, needs_images, require_engine
 from tests.tiny import bench, records
 
 pytestmark = pytest.mark.xdist_group("images")  # one process builds the full images, once
@@ -44,9 +44,10 @@ def test_smoke_in_images_gives_the_numbers_of_processes_to_the_last_digit(
 ):
     require_engine("podman")
     begin = time.monotonic()
-    bench("containers", "build", "--engine", "podman", "--base", FULL_BASE)
+    bench("containers", "build", "--engine", "podman", "--base", FULL_BASE, "--prefix", IMAGES)
     built = time.monotonic()
-    bench("run", "smoke", "--launcher", "podman", "--out", tmp_path / "podman")
+    images = ("--set", f"execution.images={IMAGES}")
+    bench("run", "smoke", "--launcher", "podman", *images, "--out", tmp_path / "podman")
     ran = time.monotonic()
     bench("run", "smoke", "--launcher", "process", "--out", tmp_path / "process")
     ours, theirs = measured(tmp_path / "podman"), measured(tmp_path / "process")

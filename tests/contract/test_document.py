@@ -14,6 +14,7 @@ import pytest
 from benchmark.contract import CONTRACT_VERSION, MethodSpec, Request, Result, load_method
 from benchmark.contract.document import COMMAND, contract_text, documents, schema_of
 from benchmark.contract.method import parse_method
+from benchmark.contract.response import MAX_OTHER_FILES
 from benchmark.execution import container, engines, generate_cell, launch, supervisor, usage
 from benchmark.methods import find_methods
 from benchmark.profile import ExecutionPlan
@@ -76,7 +77,8 @@ def test_the_limits_in_the_prose_are_those_of_the_launchers() -> None:
         f"| CPU threads (`BENCH_THREADS`) | {plan.threads} |",
         f"in `/tmp` | {plan.memory_mib:,} MiB |",
         f"(`deadline_seconds`) | {plan.deadline_seconds:,.0f} s |",
-        f"| {sample.output_mib:,} MiB, {sample.output_files:,} files, {usage.MAX_DEPTH} folders deep |",
+        f"| {sample.output_mib:,} MiB, {MAX_OTHER_FILES:,} files beside the images asked for, ",
+        f", {usage.MAX_DEPTH} folders deep |",
         f"streams together | {launch.LOG_LIMIT_MIB} MiB |",
         f"half of the memory, at most {container.SCRATCH_MIB:,} MiB",
         f"a quarter of the memory, at most {container.SHM_MIB} MiB",

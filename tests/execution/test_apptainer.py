@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 from benchmark.execution.engines import find_engine, inspect_image, read_description
 from benchmark.execution.launch import Launch, Outcome
 from benchmark.execution.launchers import EngineOptions, image_method, open_launcher, start_name
+from benchmark.execution.runners import find_method
 from benchmark.keys import file_sha256
 
 STAND_IN = f"""#!{sys.executable}
@@ -108,6 +109,20 @@ def test_an_image_file_is_known_by_its_content_and_started_by_its_path(image: Pa
     assert (spec.name, spec.source_sha256) == ("strange", found.id)
     assert str(image.parent) not in json.dumps(spec.model_dump(mode="json"))
     assert inspect_image(engine, str(image.parent / "other.sif")) is None
+
+
+def test_a_run_takes_an_image_file_by_its_path(image: Path):
+    spec = find_method(str(image), find_engine("apptainer"))
+    assert (spec.name, spec.image_reference) == ("strange", str(image))
+
+
+def test_a_description_that_does_not_end_is_no_description(image: Path):
+    Path(f"{image}.toml").write_bytes(b"#" * (3 << 20))
+    engine = find_engine("apptainer")
+    found = inspect_image(engine, str(image))
+    assert found is not None
+    with pytest.raises(UsageError, match=r"holds no /method/method\.toml"):
+        read_description(engine, found)
 
 
 def test_without_apptainer_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -102,5 +102,6 @@ def test_a_file_without_a_name_counts_where_it_is_open(tmp_path: Path):
 
 
 def test_a_part_of_the_disk_is_left_whatever_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert not OutputLimit(tmp_path, 2, 10).disk_is_full
     monkeypatch.setattr(usage, "RESERVE_MIB", 1 << 40)
-    assert "are left on the disk that holds its output" in OutputLimit(tmp_path, 2, 10).fault()
+    assert OutputLimit(tmp_path, 2, 10).disk_is_full
