@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,21 +13,16 @@ from benchmark.conformance.bench import Bench, Limits
 from benchmark.conformance.checks import Check, Finding
 from benchmark.conformance.suite import DESCRIBES_ITSELF, Report, check_method
 from benchmark.execution.engines import LABEL_RUN, find_engine
-from benchmark.images.build import BuildOptions, build_images
 from tests.conformance.faults import FAULTS
 from tests.engines import (
     ENGINE_NAMES,
-    FULL_BASE,
-    IMAGES,
     TEST_BASE,
     engines,
     needs_engine,
-    needs_images,
     require_engine,
 )
 from tests.tiny import bench
 
-pytestmark = pytest.mark.xdist_group("images")  # one process builds the full images, once
 QUICK = Limits(ordinary=60.0, short=1.5, grace=4.0)
 LABEL = "LABEL org.fulora-bench.contract=1"
 IN_A_CONTAINER = ("more memory than it says", "no look at the clock", "errors of writing that are passed over")
@@ -103,18 +97,6 @@ def test_an_image_that_does_not_describe_itself_is_told_what_is_missing(
 def test_an_image_that_is_not_there_is_an_error_of_usage() -> None:
     done = bench("check", "localhost/fulora-bench-check/none:latest", "--launcher", ENGINE_NAMES[0], check=2)
     assert "Nothing is pulled" in done.stderr
-
-
-@needs_images
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["real_only", "gan", "full_finetune", "fu_lora", "base_untuned"])
-def test_ours_pass_in_their_images(name: str) -> None:
-    engine = require_engine(ENGINE_NAMES[0]).name
-    build_images([name], BuildOptions(engine=engine, prefix=IMAGES, base=FULL_BASE))
-    done = bench("check", name, "--launcher", engine, "--images", IMAGES, "--json", check=None)
-    report = json.loads(done.stdout)
-    assert [entry for entry in report["checks"] if entry["verdict"] == "fail"] == []
-    assert report["passed"] and report["image_id"] and done.returncode == 0
 
 
 @needs_engine

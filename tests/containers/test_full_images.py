@@ -1,17 +1,20 @@
-"""The smoke profile in the images that users build: every method, the same numbers as by plain processes."""
+"""The images that users build: smoke gives the numbers of plain processes, and each method keeps the contract.
+
+One file, so that tests in parallel build the images once (`--dist loadfile`).
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engines import FULL_BASE, IMAGES, needs_images, require_engine
+from benchmark.images.build import BuildOptions, build_images
+from tests.engines import ENGINE_NAMES, FULL_BASE, IMAGES, needs_images, require_engine
 from tests.tiny import bench, records
-
-pytestmark = pytest.mark.xdist_group("images")  # one process builds the full images, once
 
 
 def measured(run: Path) -> dict[tuple[str, ...], Any]:
@@ -60,3 +63,15 @@ def test_smoke_in_images_gives_the_numbers_of_processes_to_the_last_digit(
         for kind, own in times["podman"].items():
             extra = (sum(own) - sum(times["process"][kind])) / len(own)
             print(f"  {kind}: {len(own)} cells, {extra:+.1f} s a cell in a container")
+
+
+@needs_images
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["real_only", "gan", "full_finetune", "fu_lora", "base_untuned"])
+def test_ours_pass_in_their_images(name: str) -> None:
+    engine = require_engine(ENGINE_NAMES[0]).name
+    build_images([name], BuildOptions(engine=engine, prefix=IMAGES, base=FULL_BASE))
+    done = bench("check", name, "--launcher", engine, "--images", IMAGES, "--json", check=None)
+    report = json.loads(done.stdout)
+    assert [entry for entry in report["checks"] if entry["verdict"] == "fail"] == []
+    assert report["passed"] and report["image_id"] and done.returncode == 0
