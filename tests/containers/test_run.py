@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ def test_containers_and_processes_give_the_same_numbers_to_the_last_digit(
         assert record["container"]["engine_version"] == engine.version
         assert record["inputs"]["image"] == record["container"]["image_id"]
     assert left_over(engine, tmp_path / "run") == ""
+    # The engine's arguments name a folder of this host: that they were there is in the keys, what they say is not told.
+    texts = [path.read_text() for path in (tmp_path / "run").rglob("*.json")]
+    assert not [text for text in texts if sysconfig.get_path("purelib") in text]
     assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}
     assert "22 cells" not in bench("run", profile, "--out", tmp_path / "run", "--recompute", "none").stderr
 
