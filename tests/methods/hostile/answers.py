@@ -222,6 +222,7 @@ def swapped_after_the_end():
         other = pattern(request()["image_size"], 1234)
         while True:
             if os.getppid() != parent:
+                time.sleep(1)  # at once would spoil the answer before it is checked, and so be found
                 first_image().write_bytes(other)
 
 
