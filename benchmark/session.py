@@ -206,10 +206,9 @@ def _portable(profile: Profile) -> dict[str, Any]:
     data["base_model"] = _portable_name(data["base_model"])
     execution = data["execution"]
     execution["images"] = Path(execution["images"]).name
-    # They may name folders, or hold what is secret; that they were there is in the keys.
-    execution["engine_arguments"] = [f"{len(execution['engine_arguments'])} not shown"] * bool(
-        execution["engine_arguments"]
-    )
+    if execution["engine_arguments"]:
+        # They may name folders, or hold what is secret; that they were there is in the keys.
+        execution["engine_arguments"] = [f"{len(execution['engine_arguments'])} not shown"]
     for entry in data["methods"]:
         entry["name"] = Path(entry["name"]).name
     for entry in [*data["fidelity"]["extractors"], *data["utility"]["backbones"]]:

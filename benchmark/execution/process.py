@@ -47,11 +47,6 @@ class ProcessLauncher:
             return outcome_of(report, log_tail(log), launch)
 
 
-def launch_process(launch: Launch) -> Outcome:
-    """As `ProcessLauncher.launch`."""
-    return ProcessLauncher().launch(launch)
-
-
 def _environment(launch: Launch, home: Path) -> dict[str, str]:
     """The method's whole environment: the contract's folders, a fresh home, its threads, and no network use."""
     env = {name: os.environ[name] for name in _INHERITED if name in os.environ}

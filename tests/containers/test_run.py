@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -76,7 +75,8 @@ def test_containers_and_processes_give_the_same_numbers_to_the_last_digit(
     texts = [path.read_text() for path in (tmp_path / "run").rglob("*.json")]
     assert not [text for text in texts if sysconfig.get_path("purelib") in text]
     assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}
-    assert "22 cells" not in bench("run", profile, "--out", tmp_path / "run", "--recompute", "none").stderr
+    again = bench("run", profile, "--out", tmp_path / "run", "--recompute", "none")
+    assert "7 cells, 7 of them done before" in again.stderr
 
 
 @needs_engine
@@ -140,7 +140,7 @@ def _wait_until(condition: Any, seconds: float = 30) -> None:
 def test_the_record_of_a_process_names_no_container(by_process: Path):
     for attempts in records(by_process).values():
         assert attempts[0]["container"] == {}
-        assert json.dumps(attempts[0]["inputs"].get("image", "")) == '""'
+        assert "image" not in attempts[0]["inputs"]
 
 
 @engines()

@@ -14,13 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.execution.process import Launch, Outcome, launch_process
+from benchmark.execution.launch import Launch, Outcome
+from benchmark.execution.process import ProcessLauncher
 
 
 def _launch(tmp_path: Path, script: str, **limits: float) -> Outcome:
     (tmp_path / "in").mkdir(exist_ok=True)
     (tmp_path / "out").mkdir(exist_ok=True)
-    return launch_process(
+    return ProcessLauncher().launch(
         Launch(
             command=(sys.executable, "-c", textwrap.dedent(script)),
             input=tmp_path / "in",
@@ -100,12 +101,13 @@ def test_a_method_dies_when_the_suite_is_killed(tmp_path: Path, kill: Callable[[
         f"""
         from pathlib import Path
         from threading import Thread
-        from benchmark.execution.process import Launch, launch_process
+        from benchmark.execution.launch import Launch
+        from benchmark.execution.process import ProcessLauncher
         out = Path({str(tmp_path)!r})
         import sys; command = (sys.executable, "-c", "import os, pathlib, time; "
                    "pathlib.Path(os.environ['BENCH_OUTPUT'], 'pid').write_text(str(os.getpid())); time.sleep(300)")
         launch = Launch(command, out, out, model=None, threads=1, deadline_seconds=300, memory_mib=512)
-        Thread(target=launch_process, args=(launch,)).start()
+        Thread(target=ProcessLauncher().launch, args=(launch,)).start()
         """
     )
     suite = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
