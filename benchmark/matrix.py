@@ -177,7 +177,8 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         upstream: `generate` (for fidelity and utility) and `judge` (for fidelity): `ok` records.
     """
     shared = {
-        "cell": cell.model_dump(),
+        # Without what does not apply, so that a coordinate added later leaves the keys of other cells alone.
+        "cell": cell.model_dump(exclude_defaults=True),
         "protocol": list(identity.protocol),
         "seed": seed_of(cell, profile),
         "image_size": profile.image_size,
