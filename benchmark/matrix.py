@@ -14,11 +14,11 @@ from benchmark.classes import CLASSES, PROMPTS
 from benchmark.contract import CONTRACT_VERSION, MethodSpec, ParameterValue
 from benchmark.keys import content_key, file_sha256, named_seed, tree_sha256
 from benchmark.models import BaseModel
-from benchmark.profile import BackboneEntry, Profile
-from benchmark.records import Cell, Record
+from benchmark.profile import BackboneEntry, Profile, UtilityPlan
+from benchmark.records import REFERENCE_METHOD, Cell, Record
 
-REFERENCE_METHOD = "real_only"
-"""The method that every gain is measured against, and whose classifier judges synthetic samples."""
+TARGET_MIX = "target"
+"""The mix of the upper reference: the target itself, cross-fitted over its clusters."""
 
 SUITE = "suite"
 """The image in which fidelity and utility cells run, by its name among the images of a run."""
@@ -32,7 +32,7 @@ _SHARED = ("classes.py", "keys.py", "execution/inputs.py", "cohorts/images.py")
 _ROOMS: dict[str, tuple[str, ...]] = {
     "generate": ("contract", "execution/generate_cell.py", *_SHARED),
     "fidelity": ("fidelity", "utility", "execution/fidelity_cell.py", "execution/utility_cell.py", *_SHARED),
-    "utility": ("utility", "execution/utility_cell.py", *_SHARED),
+    "utility": ("utility", "execution/utility_cell.py", "execution/training_sets.py", *_SHARED),
 }
 """Folders and files of the suite whose code can change a kind's results."""
 
@@ -120,19 +120,64 @@ def _fidelity_cells(profile: Profile, method: str, repetition: int) -> Iterator[
 
 
 def _utility_cells(profile: Profile, spec: MethodSpec, method: str, repetition: int) -> Iterator[Cell]:
-    mixes = profile.utility.mixes if spec.synthesizes else ("real",)
-    for backbone in profile.utility.backbones:
-        for augmentation in profile.utility.augmentations:
+    plan = profile.utility
+    mixes = [*_mixes(plan, spec, method), *_doses(plan, spec, method)]
+    for backbone in plan.backbones:
+        for augmentation in plan.augmentations:
             for mix in mixes:
                 yield Cell(
                     kind="utility",
                     protocol=profile.protocol,
                     method=method,
                     repetition=repetition,
-                    mix=mix,
                     backbone=backbone.name,
                     augmentation=augmentation,
+                    **mix,
                 )
+
+
+def _mixes(plan: UtilityPlan, spec: MethodSpec, method: str) -> list[dict[str, Any]]:
+    """What a method's classifiers are trained on, as coordinates of cells; `natural` and `matched` go without saying.
+
+    The controls belong to the reference method: a method that yields nothing has nothing to add to them.
+    """
+    computes = [_unless(compute, "matched") for compute in plan.compute]
+    if spec.synthesizes:
+        return [
+            {"mix": mix, "balance": _unless(balance, "natural"), "compute": compute}
+            for mix in plan.mixes
+            for balance in dict.fromkeys(plan.balances)
+            for compute in dict.fromkeys(computes)
+        ]
+    found: list[dict[str, Any]] = [{"mix": "real"}]
+    if method == REFERENCE_METHOD:
+        found += [
+            {"mix": "real", "balance": balance} for balance in dict.fromkeys(plan.controls) if balance != "natural"
+        ]
+        if "unmatched" in plan.compute and "subset" in plan.controls:
+            found.append({"mix": "real", "balance": "subset", "compute": "unmatched"})
+        if plan.upper_reference:
+            found.append({"mix": TARGET_MIX})
+    return found
+
+
+def _doses(plan: UtilityPlan, spec: MethodSpec, method: str) -> list[dict[str, Any]]:
+    """The dose-response: sampled evenly throughout, so that the numbers of images are all that varies."""
+    real = dict.fromkeys(plan.doses.real)
+    if not spec.synthesizes:
+        wanted = method == REFERENCE_METHOD and bool(plan.doses.synthetic)
+        controls = [{"mix": "real", "balance": "sampling", "n_real": n} for n in real if n]
+        return controls if wanted else []
+    return [
+        {"mix": "real+synthetic", "balance": "sampling", "n_real": n, "n_synthetic": k}
+        for n in real
+        for k in dict.fromkeys(plan.doses.synthetic)
+        if k
+    ]
+
+
+def _unless(name: str, usual: str) -> str:
+    return "" if name == usual else name
 
 
 def judge_of(profile: Profile, repetition: int) -> Cell:
@@ -150,7 +195,8 @@ def judge_of(profile: Profile, repetition: int) -> Cell:
 
 def is_judge(cell: Cell) -> bool:
     """Whether the cell's classifier may judge synthetic samples, and so keeps its weights."""
-    return cell.kind == "utility" and cell.method == REFERENCE_METHOD and cell.mix == "real"
+    plain = (cell.mix, cell.balance, cell.n_real) == ("real", "", 0)
+    return cell.kind == "utility" and cell.method == REFERENCE_METHOD and plain
 
 
 def generate_of(cell: Cell) -> Cell:
@@ -196,6 +242,7 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         shared["extractor"] = identity.extractors[cell.extractor]
         shared["reference"] = identity.parts[_reference_part(cell)]
         shared["train"] = identity.parts["adaptation"]
+        shared["source"] = identity.parts["train"]
         shared["heldout"] = identity.parts["heldout"]
         shared["judge_key"] = upstream["judge"].key
         return shared
@@ -203,7 +250,7 @@ def inputs_of(cell: Cell, profile: Profile, identity: Identity, upstream: Mappin
         "recipe": identity.recipe,
         "weights": _weights_kind(backbone_entry(cell, profile).weights),
         "weights_sha256": identity.backbones[cell.backbone],
-        "parts": {name: digest for name, digest in identity.parts.items() if name != "adaptation"},
+        "parts": {name: digest for name, digest in identity.parts.items() if name != "adaptation" or cell.n_real},
     }
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from benchmark.errors import UnknownNameError, UsageError
 
 Mix = Literal["real+synthetic", "synthetic"]
+Balance = Literal["natural", "sampling", "loss", "subset"]
+Compute = Literal["matched", "unmatched"]
 
 
 class _Part(BaseModel):
@@ -48,13 +50,40 @@ class FidelityPlan(_Part):
     references: tuple[Literal["heldout", "train"], ...] = ("heldout", "train")
 
 
+class DosePlan(_Part):
+    """Images per class for a dose-response: every number of real ones with every number of synthetic ones.
+
+    `real` = 0 stands for all of the training source; `synthetic` = 0 for none. Real images are taken in an order in
+    which each smaller set lies in each larger one, those that the generators saw first.
+    """
+
+    real: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    synthetic: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+
 class UtilityPlan(_Part):
-    """Which classifiers are trained, on which mixes, by which recipe. `steps` overrides the recipe's own."""
+    """Which classifiers are trained, on which mixes, by which recipe. `steps` overrides the recipe's own.
+
+    Attributes:
+        controls: how classifiers of real images alone are balanced: `natural` (always run), `sampling` (each batch
+            draws its classes evenly; every gain is measured against it), `loss` (weights by inverse frequency),
+            `subset` (as many images of each class as the rarest has).
+        balances: the same for the mixes with synthetic images.
+        compute: `matched` gives every mix the recipe's optimiser steps; `unmatched` as many epochs as the natural
+            real set takes. The second is a row of its own, labelled, and never the headline.
+        upper_reference: also train on the target itself, cross-fitted over patients. Never ranked.
+        doses: a dose-response beside the mixes.
+    """
 
     backbones: tuple[BackboneEntry, ...]
     recipe: str
     augmentations: tuple[str, ...]
     mixes: tuple[Mix, ...] = ("real+synthetic", "synthetic")
+    controls: tuple[Balance, ...] = ("natural", "sampling", "loss", "subset")
+    balances: tuple[Balance, ...] = ("natural",)
+    compute: tuple[Compute, ...] = ("matched",)
+    upper_reference: bool = True
+    doses: DosePlan = DosePlan()
     steps: int | None = Field(default=None, ge=1)
 
 

@@ -22,12 +22,19 @@ from benchmark.files import remove_tree
 
 Kind = Literal["generate", "fidelity", "utility"]
 Status = Literal["ok", "failed", "timeout", "oom", "invalid", "skipped"]
+REFERENCE_METHOD = "real_only"
+"""The method whose classifiers see real images alone: they are the controls of all others, and judge their samples."""
 KINDS: tuple[Kind, ...] = ("generate", "fidelity", "utility")
 _SCRATCH = ".writing-"
 
 
 class Cell(BaseModel):
-    """The coordinates of a cell, as people name them; fields that do not apply are empty."""
+    """The coordinates of a cell, as people name them; fields that do not apply are empty or 0.
+
+    Of a utility cell, `balance` says how the classes of its training mix are balanced (empty: as they are), `compute`
+    is `unmatched` where it takes as many epochs as the natural real set instead of as many optimiser steps, `n_real`
+    and `n_synthetic` bound the images of each class (0: all).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,12 +47,19 @@ class Cell(BaseModel):
     augmentation: str = ""
     extractor: str = ""
     reference: str = ""
+    balance: str = ""
+    compute: str = ""
+    n_real: int = 0
+    n_synthetic: int = 0
 
     @property
     def title(self) -> str:
         """A short name for logs and progress bars."""
-        parts = [self.kind, self.method, f"r{self.repetition}", self.mix, self.backbone, self.augmentation]
-        return " ".join(part for part in [*parts, self.extractor, self.reference] if part)
+        parts = [self.kind, self.method, f"r{self.repetition}", self.mix, self.balance, self.compute]
+        counts = [(self.n_real, "real"), (self.n_synthetic, "synthetic")]
+        parts += [f"{count}/class {name}" for count, name in counts if count]
+        parts += [self.backbone, self.augmentation, self.extractor, self.reference]
+        return " ".join(part for part in parts if part)
 
 
 class Record(BaseModel):

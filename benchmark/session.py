@@ -22,10 +22,11 @@ from benchmark.execution.planner import Planner, Recompute
 from benchmark.execution.runners import Runners, find_method, open_engine, open_runners
 from benchmark.fidelity.extractors import load_extractor
 from benchmark.keys import content_key
-from benchmark.matrix import REFERENCE_METHOD, Identity, package_versions
+from benchmark.matrix import Identity, package_versions
 from benchmark.models import BaseModel, resolve_base_model
 from benchmark.profile import MethodEntry, Profile
 from benchmark.protocol import Protocol, load_protocol
+from benchmark.records import REFERENCE_METHOD
 from benchmark.runs import MethodFacts, PartFacts, ProtocolFacts, Run, run_store
 from benchmark.utility.backbones import BackboneSpec, weights_sha256
 from benchmark.utility.recipe import check_augmentation, load_recipe

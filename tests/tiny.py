@@ -33,6 +33,8 @@ def write_profile(folder: Path, methods: list[dict[str, Any]], **changes: Any) -
             "backbones": [{"name": "test_resnet", "weights": "none"}],
             "recipe": "scratch-64",
             "augmentations": ["light"],
+            "controls": ["natural", "sampling"],
+            "upper_reference": False,
             "steps": 4,
         },
         "execution": {"device": "cpu", "workers": 2, "threads": 1, "deadline_seconds": 60, "memory_mib": 2048},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import UsageError
-from benchmark.records import Cell, Record
+from benchmark.records import REFERENCE_METHOD, Cell, Record
 from benchmark.runs import PlannedCell, Run, read_run, run_store
 
 NOT_RUN = "not run"
@@ -41,12 +41,42 @@ class Tried:
 
 @dataclass(frozen=True, order=True)
 class Series:
-    """One row of a utility table: the same training, repeated. `mix` is `real`, `real+synthetic` or `synthetic`."""
+    """One row of a utility table: the same training, repeated.
+
+    Attributes:
+        mix: `real`, `real+synthetic`, `synthetic`, or `target` for the upper reference.
+        balance: how the classes of the mix are balanced: `natural`, `sampling`, `loss`, `subset`.
+        compute: `matched` or `unmatched` numbers of optimiser steps.
+        n_real, n_synthetic: images per class; 0 = all of them.
+    """
 
     backbone: str
     augmentation: str
     method: str
     mix: str
+    balance: str = "natural"
+    compute: str = "matched"
+    n_real: int = 0
+    n_synthetic: int = 0
+
+    @property
+    def is_dose(self) -> bool:
+        """Whether the row belongs to the dose-response and to no other table."""
+        return bool(self.n_real or self.n_synthetic)
+
+
+def series_of(cell: Cell) -> Series:
+    """The series that a utility cell belongs to."""
+    return Series(
+        backbone=cell.backbone,
+        augmentation=cell.augmentation,
+        method=cell.method,
+        mix=cell.mix,
+        balance=cell.balance or "natural",
+        compute=cell.compute or "matched",
+        n_real=cell.n_real,
+        n_synthetic=cell.n_synthetic,
+    )
 
 
 @dataclass(frozen=True)
@@ -82,28 +112,36 @@ class RunView:
         """The utility cells by series, in plan order; within a series by repetition."""
         grouped: dict[Series, list[Tried]] = {}
         for tried in self.of_kind("utility"):
-            cell = tried.cell
-            grouped.setdefault(Series(cell.backbone, cell.augmentation, cell.method, cell.mix), []).append(tried)
+            grouped.setdefault(series_of(tried.cell), []).append(tried)
         return {series: sorted(cells, key=lambda tried: tried.cell.repetition) for series, cells in grouped.items()}
 
     def headline(self) -> dict[Series, list[Tried]]:
         """Per backbone, augmentation and method the series that the main table shows.
 
-        That is `real+synthetic`, or `real` for a method that yields nothing.
+        That is `real+synthetic`, or `real` for a method that yields nothing; the reference method has a row for each
+        way of balancing. Rows with more steps than others, doses and the upper reference stand elsewhere.
         """
         everything = self.utility()
-        chosen = {}
-        for series, cells in everything.items():
-            mixed = Series(series.backbone, series.augmentation, series.method, "real+synthetic")
-            if series.mix == "real+synthetic" or (series.mix == "real" and mixed not in everything):
-                chosen[series] = cells
-        return chosen
+        shown = {series: cells for series, cells in everything.items() if not series.is_dose}
+        return {
+            series: cells
+            for series, cells in shown.items()
+            if series.compute == "matched" and series.mix in ("real", "real+synthetic")
+        }
 
     def control(self, series: Series) -> Series | None:
-        """The real-only series with the same backbone and augmentation, if the run planned one."""
+        """What the gain of a row is measured against, if the run planned it.
+
+        Real images alone with class-balanced sampling, same backbone, augmentation and number of real images.
+        """
         for other in self.utility():
-            same = (other.backbone, other.augmentation) == (series.backbone, series.augmentation)
-            if same and other.mix == "real":
+            same = (other.backbone, other.augmentation, other.n_real) == (
+                series.backbone,
+                series.augmentation,
+                series.n_real,
+            )
+            wanted = (other.method, other.mix, other.balance, other.compute, other.n_synthetic)
+            if same and wanted == (REFERENCE_METHOD, "real", "sampling", "matched", 0):
                 return other
         return None
 

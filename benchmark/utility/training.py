@@ -18,6 +18,7 @@ from benchmark.errors import BenchError
 from benchmark.keys import named_seed
 from benchmark.utility.augmentation import augment
 from benchmark.utility.backbones import BackboneSpec, create_backbone
+from benchmark.utility.balance import batches, check_balance, class_weights
 from benchmark.utility.recipe import Recipe, check_augmentation
 
 _PREDICTION_BATCH = 128
@@ -31,6 +32,8 @@ class TrainingOptions:
         seed: of initial weights, order and augmentation. Equal seeds give equal initial weights and augmentations on
             every mix; the order depends on the number of images besides.
         threads: torch threads while training and predicting; equal results need equal threads.
+        balance: how batches or the loss are balanced over classes: a name of `balance.BALANCES`. A subset is chosen
+            before training (`balance.balanced_subset`), so here it is as `natural`.
         device: `cpu` or `cuda`.
         offline: never fetch pretrained weights.
         progress: called with (steps done, steps in all) after every step.
@@ -38,6 +41,7 @@ class TrainingOptions:
 
     augmentation: str
     seed: int
+    balance: str = "natural"
     threads: int = 1
     device: str = "cpu"
     offline: bool = True
@@ -67,7 +71,8 @@ def train_classifier(
 ) -> Classifier:
     """Train a backbone on all images for exactly `recipe.steps` optimiser steps; the last step is used.
 
-    Each epoch visits every image once, in an order drawn from the seed; a batch may reach into the next epoch.
+    Each epoch visits every image once, in an order drawn from the seed; a batch may reach into the next epoch. With
+    `balance` sampling every class is drawn equally often instead; with loss the cross-entropy is weighted.
     Equal arguments on one machine with equal threads give equal networks.
 
     Args:
@@ -82,13 +87,14 @@ def train_classifier(
     """
     _check(images, labels, spec.n_classes)
     check_augmentation(options.augmentation)
+    check_balance(options.balance)
     with _reproducible(options.threads, named_seed("weights", options.seed)):
         network = create_backbone(spec, recipe.image_size or images.shape[1], options.offline)
         network = network.to(options.device, memory_format=torch.channels_last).train()
         pixels = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).to(options.device)
         targets = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(options.device)
         started = time.monotonic()
-        losses = _run_steps(network, (pixels, targets), recipe, options)
+        losses = _run_steps(network, (pixels, targets), recipe, options, _loss_weights(labels, spec, options))
     return Classifier(
         network=network.eval(),
         recipe=recipe,
@@ -126,12 +132,22 @@ def predict(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.flo
     return np.concatenate(rows)
 
 
+def _loss_weights(labels: NDArray[np.int64], spec: BackboneSpec, options: TrainingOptions) -> Tensor | None:
+    if options.balance != "loss":
+        return None
+    return torch.from_numpy(class_weights(labels, spec.n_classes)).to(options.device)
+
+
 def _run_steps(
-    network: nn.Module, data: tuple[Tensor, Tensor], recipe: Recipe, options: TrainingOptions
+    network: nn.Module,
+    data: tuple[Tensor, Tensor],
+    recipe: Recipe,
+    options: TrainingOptions,
+    weights: Tensor | None,
 ) -> list[float]:
     pixels, targets = data
     optimizer = _optimizer(network, recipe)
-    order = _order(len(targets), recipe.batch, named_seed("order", options.seed))
+    order = batches(targets.cpu().numpy(), options.balance, recipe.batch, options.seed)
     generator = torch.Generator().manual_seed(named_seed("augmentation", options.seed))
     half = resolve_precision(recipe, options.device) == "bf16"
     losses: list[float] = []
@@ -143,7 +159,7 @@ def _run_steps(
             group["lr"] = rate
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
             logits = network(_normalise(batch, recipe))
-        loss = F.cross_entropy(logits.float(), targets[chosen], label_smoothing=recipe.label_smoothing)
+        loss = F.cross_entropy(logits.float(), targets[chosen], weight=weights, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -197,16 +213,6 @@ def _rate(step: int, recipe: Recipe) -> float:
         return 1.0
     done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _order(count: int, batch: int, seed: int) -> Iterator[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    waiting = torch.empty(0, dtype=torch.int64)
-    while True:
-        while len(waiting) < batch:
-            waiting = torch.cat([waiting, torch.randperm(count, generator=generator)])
-        yield waiting[:batch]
-        waiting = waiting[batch:]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import matrix
 from benchmark.execution.planner import Planner
-from benchmark.matrix import Identity, generate_of, judge_of, seed_of
+from benchmark.matrix import Identity, generate_of, is_judge, judge_of, seed_of
 from benchmark.methods import find_methods
 from benchmark.models import BaseModel
 from benchmark.profile import Profile, load_profile
@@ -114,7 +114,7 @@ def test_what_changed_misses_and_the_rest_hits(
     changed = change(identity)
     cells = Planner(profile, changed, finished, "missing").cells
     expected = {cell.title for cell in cells if affects(cell)}
-    if any(cell.kind == "utility" and cell.mix == "real" for cell in cells if affects(cell)):
+    if any(is_judge(cell) for cell in cells if affects(cell)):
         expected |= {cell.title for cell in cells if cell.kind == "fidelity"}  # their judge is trained anew
     assert misses(profile, changed, finished) == expected
 

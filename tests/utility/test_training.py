@@ -73,16 +73,32 @@ def test_weights_and_augmentation_depend_on_the_seed_and_not_on_the_mix(monkeypa
     assert all(torch.equal(a, b) for a, b in zip(draws[:3], draws[3:], strict=True))
 
 
-def test_every_mix_takes_the_recipe_s_steps_and_each_epoch_sees_each_image_once() -> None:
+def test_every_mix_takes_the_recipe_s_steps() -> None:
     images, labels = _images(20)
     seen: list[tuple[int, int]] = []
     options = TrainingOptions("none", 0, progress=lambda done, total: seen.append((done, total)))
     classifier = train_classifier(images, labels, _recipe(steps=5, batch=8), TINY, options)
     assert classifier.steps == 5
     assert seen == [(step, 5) for step in range(1, 6)]
-    stream = training._order(20, 8, 3)
-    drawn = torch.cat([next(stream) for _ in range(5)])
-    assert sorted(drawn[:20].tolist()) == sorted(drawn[20:].tolist()) == list(range(20))
+
+
+def test_weighted_loss_makes_a_rare_class_weigh_as_much_as_a_frequent_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = _images(40)
+    labels = np.where(labels == 4, 4, 0)
+    given: list[torch.Tensor | None] = []
+    plain = training.F.cross_entropy
+
+    def spy(*arguments: torch.Tensor, weight: torch.Tensor | None = None, **options: float) -> torch.Tensor:
+        given.append(weight)
+        return plain(*arguments, weight=weight, **options)
+
+    monkeypatch.setattr(training.F, "cross_entropy", spy)
+    train_classifier(images, labels, _recipe(steps=1), TINY, TrainingOptions("none", 0, balance="loss"))
+    train_classifier(images, labels, _recipe(steps=1), TINY, TrainingOptions("none", 0))
+    assert given[0] is not None and given[0].tolist() == [0.625, 0, 0, 0, 2.5]  # 40 / (2 x 32), 40 / (2 x 8)
+    assert given[1] is None
+    with pytest.raises(UnknownNameError, match="sampling"):
+        train_classifier(images, labels, _recipe(), TINY, TrainingOptions("none", 0, balance="smapling"))
 
 
 def test_a_recipe_brings_images_to_its_own_size() -> None:
