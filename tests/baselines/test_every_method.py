@@ -20,6 +20,7 @@ METHODS = {
     "full_finetune": "FullFinetune",
     "fu_lora": "FuLora",
     "base_untuned": "BaseUntuned",
+    "classical_copy": "ClassicalCopy",
 }
 
 
@@ -41,7 +42,7 @@ def test_its_response_is_valid_and_the_same_twice(name: str, case: Callable[...,
     assert digests[0] == digests[1]
 
 
-@pytest.mark.parametrize("name", ["gan", "full_finetune", "fu_lora", "base_untuned"])
+@pytest.mark.parametrize("name", ["gan", "full_finetune", "fu_lora", "base_untuned", "classical_copy"])
 def test_another_seed_gives_other_images(name: str, case: Callable[..., Case]) -> None:
     digests = set()
     for seed in (1, 2):

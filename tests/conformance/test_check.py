@@ -115,7 +115,7 @@ def test_what_is_not_there_is_an_error_of_usage(arguments: list[str], says: str)
     assert says in done.stderr and not done.stdout
 
 
-@pytest.mark.parametrize("name", ["real_only", "gan"])
+@pytest.mark.parametrize("name", ["real_only", "classical_copy", "gan"])
 def test_ours_pass_as_processes(name: str) -> None:
     assert failures(check_method(name)) == {}
 

@@ -67,7 +67,7 @@ def test_smoke_in_images_gives_the_numbers_of_processes_to_the_last_digit(
 
 @needs_images
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["real_only", "gan", "full_finetune", "fu_lora", "base_untuned"])
+@pytest.mark.parametrize("name", ["real_only", "classical_copy", "gan", "full_finetune", "fu_lora", "base_untuned"])
 def test_ours_pass_in_their_images(name: str) -> None:
     engine = require_engine(ENGINE_NAMES[0]).name
     build_images([name], BuildOptions(engine=engine, prefix=IMAGES, base=FULL_BASE))

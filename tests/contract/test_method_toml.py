@@ -88,9 +88,9 @@ def test_a_missing_shared_file_is_told(method: MethodSpec) -> None:
         _ = load_method(method.folder).source_sha256
 
 
-def test_the_five_methods_are_found_by_name() -> None:
+def test_the_shipped_methods_are_found_by_name() -> None:
     methods = find_methods()
-    assert {"real_only", "gan", "full_finetune", "fu_lora", "base_untuned"} <= set(methods)
+    assert {"real_only", "classical_copy", "gan", "full_finetune", "fu_lora", "base_untuned"} <= set(methods)
     assert all(len(method.source_sha256) == 64 for method in methods.values())
 
 

@@ -41,7 +41,7 @@ def context_of(name: str, folder: Path) -> Path:
 
 
 def test_the_base_is_built_first_and_the_suite_last():
-    assert own_names() == ["base", "fu-lora", "full-finetune", "gan", "real-only", "suite"]
+    assert own_names() == ["base", "classical-copy", "fu-lora", "full-finetune", "gan", "real-only", "suite"]
 
 
 def test_a_method_names_its_runner_and_an_unknown_name_gets_the_nearest():
