@@ -1,0 +1,36 @@
+"""Statistics of paired measurements on clusters: resampling, intervals, comparisons, power.
+
+Functions of arrays: nothing here knows a record, a cell or a file. `docs/statistics.md` says why each form was chosen.
+"""
+
+from benchmark.statistics.comparisons import holm, letters, mcnemar, separated, swap_test
+from benchmark.statistics.intervals import (
+    Interval,
+    Measured,
+    bootstrap_interval,
+    interval,
+    paired_gain,
+    percentile_interval,
+    stack,
+)
+from benchmark.statistics.power import GATE_LEVEL, smallest_detectable
+from benchmark.statistics.resampling import cluster_counts, cluster_weights
+
+__all__ = [
+    "GATE_LEVEL",
+    "Interval",
+    "Measured",
+    "bootstrap_interval",
+    "cluster_counts",
+    "cluster_weights",
+    "holm",
+    "interval",
+    "letters",
+    "mcnemar",
+    "paired_gain",
+    "percentile_interval",
+    "separated",
+    "smallest_detectable",
+    "stack",
+    "swap_test",
+]
