@@ -1,0 +1,222 @@
+"""How often nominal 95 % intervals cover a known truth: `python -m tests.simulation.coverage --trials 2000`.
+
+Prints the Markdown tables of `docs/statistics.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from tests.simulation import fast
+from tests.simulation.candidates import CANDIDATES, Floats, Sample, default
+from tests.simulation.world import Boards, World, draw, over_seeds, true_auroc, true_macro_f
+
+METRICS = ("accuracy", "macro-F", "AUROC", "gain")
+REPETITIONS = (1, 3, 5)
+ACCURACIES = (0.6, 0.75, 0.9)
+CORRELATIONS = (0.0, 0.3, 0.7)
+SEED_SDS = (0.05, 0.08)
+TRUE_GAIN = 0.05
+REPLICATES = 1000
+BLOCK = 100
+DEFAULT = list(CANDIDATES)[-1]
+IMAGES = "images: default form"
+IMAGES_PERCENTILES = "images: percentiles"
+OVER_SEEDS = "default, truth over seeds"
+JACKKNIFE = "jackknife / bootstrap"
+TRUTHS: dict[str, Callable[[Floats], Floats]] = {
+    "accuracy": lambda level: level,
+    "macro-F": true_macro_f,
+    "AUROC": true_auroc,
+}
+
+
+@dataclass
+class Tally:
+    """Trials, how many of their intervals held the truth, and the sum of the widths."""
+
+    trials: int = 0
+    hits: int = 0
+    width: float = 0.0
+
+    def add(self, low: Floats, high: Floats, truth: Floats | float) -> None:
+        """Count the intervals of one block."""
+        self.trials += len(low)
+        self.hits += int(np.sum((low <= truth) & (truth <= high)))
+        self.width += float(np.sum(high - low))
+
+    @property
+    def coverage(self) -> float:
+        """In percent."""
+        return 100 * self.hits / self.trials
+
+    @property
+    def mean_width(self) -> float:
+        """In points of percent."""
+        return 100 * self.width / self.trials
+
+
+@dataclass
+class Results:
+    """Tallies by (setting, metric, S, candidate), and ratios of jackknife to bootstrap standard errors."""
+
+    tallies: dict[tuple[World, str, int, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    ratios: dict[str, list[Floats]] = field(default_factory=lambda: defaultdict(list))
+
+
+def settings() -> list[World]:
+    """Every accuracy, correlation and standard deviation over seeds."""
+    grid = product(ACCURACIES, CORRELATIONS, SEED_SDS)
+    return [World((level, level - TRUE_GAIN), icc, sd, max(REPETITIONS)) for level, icc, sd in grid]
+
+
+def simulate(worlds: Iterable[World], trials: int, seed: int = 1) -> Results:
+    """Run all trials of the given settings; repetitions 1 and 3 are the first of the five."""
+    results = Results()
+    for world in worlds:
+        generator = np.random.default_rng(
+            [seed, *(round(1000 * part) for part in (world.accuracy[0], world.icc, world.seed_sd))]
+        )
+        truths = {name: over_seeds(truth, world.accuracy[0], world.seed_sd) for name, truth in TRUTHS.items()}
+        truths["gain"] = world.accuracy[0] - world.accuracy[1]
+        for start in range(0, trials, BLOCK):
+            boards = draw(world, min(BLOCK, trials - start), generator)
+            _count(results, world, boards, truths, generator)
+    return results
+
+
+def _count(
+    results: Results, world: World, boards: Boards, truths: dict[str, float], generator: np.random.Generator
+) -> None:
+    of_clusters = measure(boards, fast.of_clusters(REPLICATES, generator), fast.auroc_of_clusters)
+    of_images = measure(boards, fast.of_images(REPLICATES // 5, generator), fast.auroc)
+    left_out = measure(boards, fast.left_out(), fast.auroc_of_clusters)
+    for metric, count in product(METRICS, REPETITIONS):
+        own = of_this_classifier(boards, metric)
+        truth = own if count == 1 else truths[metric]
+        sample = part(of_clusters[metric], metric, count)
+        images = part(of_images[metric], metric, count)
+        for name, candidate in CANDIDATES.items():
+            results.tallies[world, metric, count, name].add(*candidate(sample), truth)
+        results.tallies[world, metric, count, IMAGES].add(*default(images), truth)
+        results.tallies[world, metric, count, IMAGES_PERCENTILES].add(*images.percentiles, truth)
+        results.tallies[world, metric, count, OVER_SEEDS].add(*default(sample), truths[metric])
+        deleted = part(left_out[metric], metric, count)
+        jackknife = np.sqrt(deleted.mean.var(axis=-1) * (deleted.mean.shape[-1] - 1))
+        bootstrap = np.sqrt(sample.variances[0])
+        known = bootstrap > 0
+        results.ratios[metric].append(jackknife[known] / bootstrap[known])
+
+
+def measure(
+    boards: Boards, weights: fast.Array, auroc: Callable[[Boards, fast.Array], fast.Array]
+) -> dict[str, Floats]:
+    """(B, S, 1 + R) of each metric: the points first, then the replicates."""
+    method = Boards(boards.skill[:, :1], boards.right[:, :1], boards.predicted[:, :1], boards.scores[:, :1])
+    accuracy = fast.accuracy(boards, weights).astype(np.float64)
+    return {
+        "accuracy": accuracy[:, 0],
+        "macro-F": fast.macro_f(method, weights)[:, 0].astype(np.float64),
+        "AUROC": auroc(method, weights)[:, 0].astype(np.float64),
+        "gain": accuracy[:, 0] - accuracy[:, 1],
+    }
+
+
+def part(values: Floats, metric: str, count: int) -> Sample:
+    """The first repetitions of a metric."""
+    return Sample(values[:, :count, 0], values[:, :count, 1:], bounded=metric != "gain")
+
+
+def of_this_classifier(boards: Boards, metric: str) -> Floats:
+    """(B,) truth of the first trained classifier."""
+    if metric == "gain":
+        return boards.skill[:, 0, 0] - boards.skill[:, 1, 0]
+    return TRUTHS[metric](boards.skill[:, 0, 0])
+
+
+def default_table(results: Results) -> str:
+    """Coverage of the default in every setting."""
+    heads = [f"{metric} {count}" for metric in METRICS for count in REPETITIONS]
+    rows = ["| accuracy | ICC | seed SD | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
+    for world in _worlds(results):
+        cells = [
+            _flag(results.tallies[world, metric, count, DEFAULT].coverage)
+            for metric in METRICS
+            for count in REPETITIONS
+        ]
+        rows.append(f"| {world.accuracy[0]:.2f} | {world.icc:.1f} | {world.seed_sd:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def candidate_table(results: Results, count: int) -> str:
+    """Lowest, mean and highest coverage of each candidate over the settings, and its mean width."""
+    names = [*CANDIDATES, IMAGES]
+    rows = ["| interval | " + " | ".join(METRICS) + " |", "|---" * (1 + len(METRICS)) + "|"]
+    for name in names:
+        cells = []
+        for metric in METRICS:
+            tallies = [results.tallies[world, metric, count, name] for world in _worlds(results)]
+            covered = [tally.coverage for tally in tallies]
+            width = np.mean([tally.mean_width for tally in tallies])
+            cells.append(f"{min(covered):.1f} / {np.mean(covered):.1f} / {max(covered):.1f} ({width:.1f})")
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def one_repetition_table(results: Results, names: dict[str, str]) -> str:
+    """Mean coverage over the settings of each correlation, for one repetition."""
+    rows = ["| ICC | interval | " + " | ".join(METRICS) + " |", "|---" * (2 + len(METRICS)) + "|"]
+    for icc, (name, shown) in product(sorted({world.icc for world in _worlds(results)}), names.items()):
+        chosen = [world for world in _worlds(results) if world.icc == icc]
+        cells = [np.mean([results.tallies[world, metric, 1, name].coverage for world in chosen]) for metric in METRICS]
+        rows.append(f"| {icc:.1f} | {shown} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def jackknife_table(results: Results) -> str:
+    """How near the delete-one-cluster jackknife comes to the bootstrap."""
+    rows = ["| metric | median of jackknife / bootstrap standard error | 5th to 95th percentile |", "|---|---|---|"]
+    for metric, ratios in results.ratios.items():
+        low, middle, high = np.percentile(np.concatenate(ratios), [5, 50, 95])
+        rows.append(f"| {metric} | {middle:.3f} | {low:.3f} to {high:.3f} |")
+    return "\n".join(rows)
+
+
+def _worlds(results: Results) -> list[World]:
+    return list(dict.fromkeys(key[0] for key in results.tallies))
+
+
+def _flag(coverage: float) -> str:
+    return f"{coverage:.1f}" if 93 <= coverage <= 97 else f"**{coverage:.1f}**"
+
+
+def main() -> None:
+    """Run all settings and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    results = simulate(settings(), options.trials, options.seed)
+    print(f"Coverage of the default, {options.trials} trials (outside 93 to 97: bold)\n\n{default_table(results)}\n")
+    for count in REPETITIONS:
+        print(
+            f"S = {count}: lowest / mean / highest coverage (mean width, points)\n\n{candidate_table(results, count)}\n"
+        )
+    shown = {
+        DEFAULT: "clusters (default)",
+        IMAGES_PERCENTILES: "images, percentiles",
+        OVER_SEEDS: "default, for the mean over seeds",
+    }
+    print(f"S = 1\n\n{one_repetition_table(results, shown)}\n")
+    print(jackknife_table(results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
