@@ -13,11 +13,12 @@ from benchmark.errors import BenchError
 from benchmark.keys import named_seed
 from benchmark.leaderboard.tables import Estimate
 from benchmark.leaderboard.views import RunView, Series
-from benchmark.statistics import Interval, Measured, bootstrap_interval, cluster_weights, paired_gain, stack
+from benchmark.statistics import Interval, Measured, bootstrap_interval, cluster_counts, paired_gain, stack
+from benchmark.utility.confusions import accuracy
 from benchmark.utility.definitions import PROTOCOLS, metric_definitions
 from benchmark.utility.predictions import cluster_of, read_predictions
 from benchmark.utility.readings import open_reading
-from benchmark.utility.resampled import accuracy, confusion, resampled
+from benchmark.utility.resampled import confusion, resampled
 
 REPLICATES = 1000
 HELDOUT = "heldout"
@@ -145,12 +146,12 @@ class Measures:
 def _score(frame: pd.DataFrame, track: str, everything: bool) -> _Scored:
     """All metrics of both protocols, or the accuracy alone, which is all that parts of a track are shown with."""
     reading = open_reading(frame)
-    once = np.ones((1, len(frame)), dtype=np.uint32)
-    weights = cluster_weights(reading.clusters, REPLICATES, named_seed("leaderboard", track))
+    once = np.ones((1, reading.n_clusters), dtype=np.uint32)
+    weights = cluster_counts(reading.clusters, REPLICATES, named_seed("leaderboard", track))
 
     def metrics(counts: NDArray[np.uint32]) -> dict[str, NDArray[np.float64]]:
         if not everything:
-            return {"accuracy": accuracy(confusion(reading, counts.astype(np.float64)))}
+            return {"accuracy": accuracy(confusion(reading, counts))}
         return {name: value for protocol in PROTOCOLS for name, value in resampled(reading, protocol, counts).items()}
 
     return _Scored({name: float(value[0]) for name, value in metrics(once).items()}, metrics(weights))

@@ -8,7 +8,7 @@ from typing import Literal
 from benchmark.errors import UnknownNameError
 
 Direction = Literal["higher", "lower", "none"]
-SCORING_VERSION = "1"
+SCORING_VERSION = "2"
 """Told with every score: raise it when any definition or its arithmetic changes (keys hash the code itself)."""
 PROTOCOLS: tuple[str, ...] = ("suite-v1", "paper-2407.20072")
 CLOSED = "_closed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 from benchmark.classes import CLASSES
 from benchmark.errors import UsageError
-from benchmark.statistics import cluster_weights, percentile_interval
+from benchmark.statistics import cluster_counts
+from benchmark.utility.backends import SKLEARN_VALUES
+from benchmark.utility.calibration import ReliabilityBin, reliability
 from benchmark.utility.definitions import CLOSED, OWN, SCORING_VERSION, SKLEARN, MetricDefinition, metric_definitions
-from benchmark.utility.readings import NO_PREDICTION, Reading, closed_reading, open_reading
-from benchmark.utility.resampled import resampled
+from benchmark.utility.readings import Reading, closed_reading, open_reading
+from benchmark.utility.resampled import confusion, resampled
+from benchmark.utility.slice_scores import NO_CENTERS, CenterTable, ClassScores, score_centers, score_classes
+from benchmark.utility.values import value_of
 
 REPLICATES = 1000
+SLICED = "suite-v1"
+"""The protocol that has scores of classes and centres."""
+_OF_CENTERS = ("per_center", "worst_center", "center_gap", "class_matched")
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,18 @@ class ScoreResult:
     seed: int
     metrics: dict[str, MetricValue]
     replicates: dict[str, NDArray[np.float64]] = field(repr=False)
+    per_class: dict[str, ClassScores] | None = None
+    reliability: dict[str, tuple[ReliabilityBin, ...]] | None = None
+    centers: CenterTable | None = None
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why a part of the score is `None`, by its name in the JSON."""
+        if self.protocol != SLICED:
+            return dict.fromkeys(("per_class", "reliability", *_OF_CENTERS), f"part of {SLICED}, not of this protocol")
+        if self.centers is None:
+            return dict.fromkeys(_OF_CENTERS, NO_CENTERS)
+        return {} if self.centers.class_matched else {"class_matched": "no class has images in every centre"}
 
     def to_json(self) -> dict[str, Any]:
         """The format of `score --json`: everything but the single replicates."""
@@ -77,6 +96,21 @@ class ScoreResult:
             "confusion": {"order": list(CLASSES), "rows": "true", "counts": [list(row) for row in self.confusion]},
             "interval": {"level": 0.95, "unit": "cluster", "replicates": self.n_replicates, "seed": self.seed},
             "metrics": {name: metric.to_json() for name, metric in self.metrics.items()},
+            **self._slices_to_json(),
+            "reasons": self.reasons,
+        }
+
+    def _slices_to_json(self) -> dict[str, Any]:
+        table, matched = self.centers, self.centers.class_matched if self.centers else None
+        return {
+            "per_class": _plain(self.per_class),
+            "reliability": {name: [one.to_json() for one in bins] for name, bins in self.reliability.items()}
+            if self.reliability
+            else None,
+            "per_center": _plain(table.per_center) if table else None,
+            "worst_center": table.worst.to_json() if table else None,
+            "center_gap": table.gap.to_json() if table else None,
+            "class_matched": matched.to_json() if matched else None,
         }
 
 
@@ -99,90 +133,71 @@ def score(
     if replicates < 0:
         raise UsageError(f"replicates must be 0 or more, not {replicates}")
     reading = open_reading(predictions)
-    return _score(reading, protocol, reading.present, (replicates, seed))
-
-
-def score_by_center(
-    predictions: pd.DataFrame, protocol: str = "suite-v1", replicates: int = REPLICATES, seed: int = 0
-) -> dict[str, ScoreResult]:
-    """Scores of each centre (country) alone, sorted by its name; images without a centre are left out.
-
-    Macro averages run over the classes that the centre has, the closed reading keeps the classes of the whole target.
-    """
-    metric_definitions(protocol)
-    present = open_reading(predictions).present
-    centers = sorted({center for center in predictions["center"] if center})
-    rows = {center: predictions[predictions["center"] == center] for center in centers}
-    return {center: _score(open_reading(part), protocol, present, (replicates, seed)) for center, part in rows.items()}
-
-
-def worst_center(by_center: dict[str, ScoreResult], metric: str = "accuracy") -> tuple[str, float] | None:
-    """The centre with the worst defined value of a metric, and that value; `None` where no centre has one."""
-    values = {center: result.metrics[metric] for center, result in by_center.items()}
-    defined = {center: entry.value for center, entry in values.items() if entry.value is not None}
-    if not defined:
-        return None
-    lower = next(iter(values.values())).direction == "lower"
-    name = max(defined, key=lambda key: defined[key]) if lower else min(defined, key=lambda key: defined[key])
-    return name, defined[name]
-
-
-def _score(reading: Reading, protocol: str, closed_to: tuple[int, ...], draw: tuple[int, int]) -> ScoreResult:
-    replicates, seed = draw
-    closed = closed_reading(reading, closed_to)
-    ones = np.ones((1, len(reading.labels)), dtype=np.uint32)
-    own = {name: float(value[0]) for name, value in resampled(reading, protocol, ones, closed_to).items()}
-    weights = cluster_weights(reading.clusters, replicates, seed) if replicates else ones[:0]
-    samples = resampled(reading, protocol, weights, closed_to) if replicates else {}
-    metrics = {}
-    for metric in metric_definitions(protocol):
-        shown = closed if metric.name.endswith(CLOSED) else reading
-        value = own[metric.name]
-        if np.isfinite(value) and metric.backend == SKLEARN:
-            value = _SKLEARN[metric.name.removesuffix(CLOSED)](shown)
-        metrics[metric.name] = _metric(metric, shown, value, samples.get(metric.name))
-    counts = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
-    kept = reading.predicted != NO_PREDICTION
-    np.add.at(counts, (reading.labels[kept], reading.predicted[kept]), 1)
+    counts = cluster_counts(reading.clusters, replicates, seed)
+    samples = resampled(reading, protocol, counts)
     return ScoreResult(
         protocol=protocol,
         n_images=len(reading.labels),
-        n_clusters=len(np.unique(reading.clusters)),
+        n_clusters=reading.n_clusters,
         classes_present=_names(reading.present),
         outputs=_names(reading.outputs),
-        n_without_mass=closed.n_without_mass,
-        confusion=tuple(tuple(int(count) for count in row) for row in counts),
+        n_without_mass=closed_reading(reading, reading.present).n_without_mass,
+        confusion=_confusion(reading),
         n_replicates=replicates,
         seed=seed,
-        metrics=metrics,
+        metrics=_metrics(reading, protocol, samples),
         replicates=samples,
+        **_slices(reading, counts, (replicates, seed)) if protocol == SLICED else {},
     )
 
 
-def _metric(
-    definition: MetricDefinition, reading: Reading, value: float, samples: NDArray[np.float64] | None
-) -> MetricValue:
-    defined = bool(np.isfinite(value))
-    bounds = percentile_interval(samples) if defined and samples is not None else None
-    reason = None if defined else _why_undefined(definition.name, reading)
-    if defined and samples is not None and bounds is None:
-        reason = "no interval: undefined in too many bootstrap replicates"
+def _metrics(reading: Reading, protocol: str, samples: dict[str, NDArray[np.float64]]) -> dict[str, MetricValue]:
+    closed = closed_reading(reading, reading.present)
+    own = resampled(reading, protocol, np.ones((1, reading.n_clusters)))
+    metrics = {}
+    for metric in metric_definitions(protocol):
+        shown = closed if metric.name.endswith(CLOSED) else reading
+        value = float(own[metric.name][0])
+        if np.isfinite(value) and metric.backend == SKLEARN:
+            value = SKLEARN_VALUES[metric.name.removesuffix(CLOSED)](shown)
+        metrics[metric.name] = _metric(metric, shown, value, samples[metric.name])
+    return metrics
+
+
+def _confusion(reading: Reading) -> tuple[tuple[int, ...], ...]:
+    matrix = confusion(reading, np.ones((1, reading.n_clusters)))[0, :, : len(CLASSES)]
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _slices(reading: Reading, counts: NDArray[np.uint32], draw: tuple[int, int]) -> dict[str, Any]:
+    """The fields of `ScoreResult` that tell of parts of the target."""
+    shown = {"open": reading, "closed": closed_reading(reading, reading.present)}
+    return {
+        "per_class": score_classes(reading, counts),
+        "reliability": {name: reliability(one) for name, one in shown.items()},
+        "centers": score_centers(reading, *draw),
+    }
+
+
+def _metric(definition: MetricDefinition, reading: Reading, value: float, samples: NDArray[np.float64]) -> MetricValue:
+    undefined = _why_undefined(definition.name, reading)
+    found = value_of(value, samples, reading.n_clusters, undefined, definition.limits)
     direction = definition.direction
     if definition.name == "other_rate" and CLASSES.index("other") in reading.present:
         direction = "none"
     return MetricValue(
-        value=value if defined else None,
-        ci_low=bounds[0] if bounds else None,
-        ci_high=bounds[1] if bounds else None,
+        value=found.value,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
         direction=direction,
         limits=definition.limits,
         class_set=_class_set(definition, reading),
         averaging=definition.averaging,
         n_images=len(reading.labels),
-        n_clusters=len(np.unique(reading.clusters)),
+        n_clusters=reading.n_clusters,
         backend=definition.backend,
         backend_version=SCORING_VERSION if definition.backend == OWN else version(SKLEARN),
-        reason=reason,
+        reason=found.reason,
         notes=_notes(definition, reading),
     )
 
@@ -223,62 +238,5 @@ def _names(codes: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(CLASSES[code] for code in codes)
 
 
-def _f1(reading: Reading, classes: tuple[int, ...]) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(reading.labels, reading.predicted, labels=classes, average="macro", zero_division=0))
-
-
-def _f1_present(reading: Reading) -> float:
-    return _f1(reading, reading.present)
-
-
-def _f1_all(reading: Reading) -> float:
-    return _f1(reading, tuple(sorted({*reading.present, *reading.outputs})))
-
-
-def _accuracy(reading: Reading) -> float:
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_score(reading.labels, reading.predicted))
-
-
-def _precision(reading: Reading) -> float:
-    from sklearn.metrics import precision_score
-
-    options: dict[str, Any] = {"labels": reading.present, "average": "macro", "zero_division": 0}
-    return float(precision_score(reading.labels, reading.predicted, **options))
-
-
-def _recall(reading: Reading) -> float:
-    from sklearn.metrics import recall_score
-
-    return float(recall_score(reading.labels, reading.predicted, labels=reading.present, average="macro"))
-
-
-def _auroc(reading: Reading) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    areas = [roc_auc_score(reading.labels == code, reading.probabilities[:, code]) for code in reading.present]
-    return float(np.mean(areas))
-
-
-def _mcc(reading: Reading) -> float:
-    from sklearn.metrics import matthews_corrcoef
-
-    return float(matthews_corrcoef(reading.labels, reading.predicted))
-
-
-_SKLEARN: dict[str, Callable[[Reading], float]] = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _recall,
-    "f1_macro_present": _f1_present,
-    "f1_macro_all": _f1_all,
-    "precision_macro_present": _precision,
-    "recall_macro_present": _recall,
-    "auroc_ovr_macro_present": _auroc,
-    "mcc": _mcc,
-    "f1_paper": _f1_present,
-    "precision_paper": _precision,
-    "recall_paper": _recall,
-}
+def _plain(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if table is None else {name: entry.to_json() for name, entry in table.items()}
