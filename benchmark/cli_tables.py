@@ -14,29 +14,26 @@ from benchmark.errors import UnknownNameError, UsageError
 def score(
     predictions: Annotated[Path, typer.Argument(help="predictions.csv")],
     protocol: Annotated[str, typer.Option(help="suite-v1 or paper-2407.20072")] = "suite-v1",
+    replicates: Annotated[int, typer.Option(help="Resamplings of the clusters; 0 gives no intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Compute metrics with intervals from anybody's predictions."""
+    """Compute metrics with intervals from anybody's predictions: in all, per class, per centre."""
+    from benchmark.score_tables import score_tables
     from benchmark.utility.predictions import read_predictions
     from benchmark.utility.scores import score as score_predictions
 
-    result = score_predictions(read_predictions(predictions), protocol)
+    result = score_predictions(read_predictions(predictions), protocol, replicates, seed)
     if as_json:
         print_json(result.to_json())
         return
-    rows = [
-        (
-            name,
-            _number(m.value),
-            f"[{_number(m.ci_low)}, {_number(m.ci_high)}]",
-            m.direction,
-            "; ".join(filter(None, (m.reason, *m.notes))),
-        )
-        for name, m in result.metrics.items()
-    ]
-    present = ", ".join(result.classes_present)
-    title = f"{protocol}: {result.n_images} images, {result.n_clusters} clusters, present {present}"
-    show_table(("metric", "value", "95 % interval", "better", "notes"), rows, title=title)
+    for table in score_tables(result):
+        show_table(table.columns, table.rows, title=table.title)
+        for note in table.notes:
+            say(f"note: {note}")
+    for reason in dict.fromkeys(result.reasons.values()):
+        names = ", ".join(name for name, given in result.reasons.items() if given == reason)
+        say(f"note: no {names}: {reason}")
 
 
 def fidelity(
