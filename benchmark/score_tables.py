@@ -36,7 +36,7 @@ def _metrics(metrics: dict[str, MetricValue]) -> list[list[str]]:
         [
             name,
             _number(m.value),
-            _bounds(m.ci_low, m.ci_high, 3),
+            _interval(m.ci_low, m.ci_high),
             m.direction,
             "; ".join(filter(None, (m.reason, *m.notes))),
         ]
@@ -75,13 +75,17 @@ def _extremes(worst: Extreme, gap: Extreme, classes: str) -> list[list[str]]:
     between = f"{gap.names['best']} - {gap.names['worst']}"
     named = (("worst", worst, worst.names["name"]), ("gap", gap, between))
     return [
-        [name, classes, center, _number(one.found.value), _bounds(one.found.ci_low, one.found.ci_high, 4)]
+        [name, classes, center, _number(one.found.value), _interval(one.found.ci_low, one.found.ci_high)]
         for name, one, center in named
     ]
 
 
 def _cells(values: dict[str, Value]) -> list[str]:
-    return [_number(one.value) + "\n" + _bounds(one.ci_low, one.ci_high, 2) for one in values.values()]
+    """Each value over its interval, which is short enough for four of them in 80 columns."""
+    return [
+        _number(one.value) + ("" if one.ci_low is None else f"\n{one.ci_low:.2f}..{one.ci_high:.2f}")
+        for one in values.values()
+    ]
 
 
 def _reasons(rows: dict[str, dict[str, Value]]) -> tuple[str, ...]:
@@ -101,5 +105,5 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _bounds(low: float | None, high: float | None, digits: int) -> str:
-    return "" if low is None or high is None else f"{low:.{digits}f}..{high:.{digits}f}"
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
