@@ -17,6 +17,7 @@ import pytest
 from benchmark.errors import BenchError
 from benchmark.execution.engines import Engine, EngineName, find_engine, inspect_image, list_images
 from benchmark.images.build import BuildOptions, build_images
+from tests.length import FULL
 
 TEST_BASE: str = os.environ.get("FULORA_BENCH_TEST_BASE") or "localhost/python:bookworm"
 REQUIRED: bool = os.environ.get("FULORA_BENCH_REQUIRE_ENGINE", "") not in ("", "0")
@@ -84,10 +85,14 @@ def small_images(name: str, *images: str) -> tuple[str, ...]:
     return (f"--mount=type=bind,source={sysconfig.get_path('purelib')},target=/deps,readonly",)
 
 
-def engines() -> pytest.MarkDecorator:
-    """Parametrises `engine_name` over the usable engines; on a host with none, one visible skip tells why."""
+def engines(*, every: bool = False) -> pytest.MarkDecorator:
+    """Parametrises `engine_name` over the usable engines; on a host with none, one visible skip tells why.
+
+    The short form of the tests takes the first engine where what an engine does itself is tested with all of them
+    elsewhere (`every`): how it starts, limits and ends a container, builds an image, and carries a whole run.
+    """
     if ENGINE_NAMES:
-        return pytest.mark.parametrize("engine_name", ENGINE_NAMES)
+        return pytest.mark.parametrize("engine_name", ENGINE_NAMES if every or FULL else ENGINE_NAMES[:1])
     skip = pytest.mark.skip(reason=_why_none())
     return pytest.mark.parametrize("engine_name", [pytest.param("none", marks=skip)])
 

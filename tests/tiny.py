@@ -12,6 +12,16 @@ from typing import Any
 import yaml
 
 METHODS = Path(__file__).parent / "methods"
+EXECUTION = {"device": "cpu", "workers": 2, "threads": 1, "deadline_seconds": 60, "memory_mib": 2048}
+UTILITY = {
+    "backbones": [{"name": "test_resnet", "weights": "none"}],
+    "recipe": "scratch-64",
+    "augmentations": ["light"],
+    "controls": ["natural", "sampling"],
+    "upper_reference": False,
+    "steps": 4,
+}
+"""What a profile of tests trains, unless it says otherwise."""
 
 
 def write_profile(folder: Path, methods: list[dict[str, Any]], **changes: Any) -> Path:
@@ -29,15 +39,8 @@ def write_profile(folder: Path, methods: list[dict[str, Any]], **changes: Any) -
         "images_per_class": 6,
         "generator_steps": 1,
         "methods": entries,
-        "utility": {
-            "backbones": [{"name": "test_resnet", "weights": "none"}],
-            "recipe": "scratch-64",
-            "augmentations": ["light"],
-            "controls": ["natural", "sampling"],
-            "upper_reference": False,
-            "steps": 4,
-        },
-        "execution": {"device": "cpu", "workers": 2, "threads": 1, "deadline_seconds": 60, "memory_mib": 2048},
+        "utility": UTILITY,
+        "execution": EXECUTION,
     }
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(profile | changes))

@@ -61,7 +61,7 @@ def stranger(folder: Path, *lines: str) -> Path:
     return folder
 
 
-@engines()
+@engines(every=True)
 def test_every_runner_carries_what_it_was_built_from(engine_name: str, slim_images: Images):
     images = slim_images(engine_name)
     assert list(images) == own_names()
@@ -77,7 +77,7 @@ def test_every_runner_carries_what_it_was_built_from(engine_name: str, slim_imag
     assert LABEL_CONTRACT not in images["suite"].labels
 
 
-@engines()
+@engines(every=True)
 def test_building_again_without_a_change_gives_the_same_images(engine_name: str, slim_images: Images):
     first = {name: image.id for name, image in slim_images(engine_name).items()}
     again = build_images(options=slim_options(engine_name))
@@ -85,7 +85,7 @@ def test_building_again_without_a_change_gives_the_same_images(engine_name: str,
     assert all(entry.kept for entry in again)
 
 
-@engines()
+@engines(every=True)
 def test_the_engines_cache_gives_the_same_image_too(engine_name: str, slim_images: Images):
     first = slim_images(engine_name)
     asked_anew = replace(slim_options(engine_name), arguments=("--pull=false",))
@@ -146,7 +146,7 @@ def test_our_code_is_compiled_and_readable_for_everybody(engine_name: str, slim_
         assert in_container(engine_name, images[name], "sh", "-c", script).stdout == ""
 
 
-@engines()
+@engines(every=True)
 def test_a_method_starts_read_only_without_a_home_under_an_unknown_uid(engine_name: str, slim_images: Images):
     # One that imports torch takes seconds, and all files are known to be there.
     for method in ("real_only", "fu_lora") if engine_name == ENGINE_NAMES[0] else ("real_only",):
@@ -167,7 +167,7 @@ def test_the_suite_answers_in_its_image_as_it_does_here(engine_name: str, slim_i
     assert in_container(engine_name, image, "fulora-bench", "list", "methods", "--json").stdout == here.stdout
 
 
-@engines()
+@engines(every=True)
 def test_nothing_of_the_callers_package_index_stays(
     engine_name: str, slim_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

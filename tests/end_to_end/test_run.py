@@ -14,7 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.tiny import bench, records, without_times, write_profile
+from tests.length import FULL
+from tests.tiny import EXECUTION, METHODS, bench, records, without_times, write_profile
+
+KILLS = 5 if FULL else 2
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def finished(profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def predictions(run: Path, method: str, mix: str, repetition: int) -> str:
     for path in (run / "store" / "utility").glob("*/[0-9]*/record.json"):
         cell = json.loads(path.read_text())["cell"]
-        if (cell["method"], cell["mix"], cell["repetition"]) == (method, mix, repetition):
+        if (cell["method"], cell["mix"], cell["repetition"], cell["balance"]) == (method, mix, repetition, ""):
             return (path.parent / "predictions" / "target.csv").read_text()
     raise AssertionError(f"no utility record of {method} {mix} {repetition}")
 
@@ -60,7 +63,7 @@ def test_real_only_equals_a_method_that_yields_nothing(finished: Path):
 def test_a_finished_run_is_not_run_again(finished: Path, profile: Path):
     before = {key: len(attempts) for key, attempts in records(finished).items()}
     done = bench("run", profile, "--out", finished)
-    assert "18 cells, 18 of them done before" in done.stderr
+    assert "20 cells, 20 of them done before" in done.stderr
     assert {key: len(attempts) for key, attempts in records(finished).items()} == before
     bench("run", profile, "--out", finished, "--recompute", "none")
 
@@ -83,7 +86,7 @@ def test_status_counts_what_the_store_holds(finished: Path):
     assert {kind: counts["ok"] for kind, counts in found["cells"].items()} == {
         "generate": 6,
         "fidelity": 4,
-        "utility": 8,
+        "utility": 10,
     }
     assert found["seconds_left"] == 0
     assert found["faults"] == []
@@ -100,7 +103,7 @@ def test_publishing_brings_the_board_its_records_and_public_grids(finished: Path
         "samples.png",
         "samples-copies.png",
     } <= names
-    assert len((tmp_path / "published" / "records.jsonl").read_text().splitlines()) == 18
+    assert len((tmp_path / "published" / "records.jsonl").read_text().splitlines()) == 20
     printed = bench("leaderboard", finished).stdout
     assert "| copies" in printed
     assert json.loads(bench("leaderboard", finished, "--json").stdout)["tables"]["main"]
@@ -115,38 +118,58 @@ def test_records_and_board_hold_no_path_host_or_user(finished: Path):
 
 
 def test_run_again_wholly_gives_identical_metrics(finished: Path, profile: Path):
-    bench("run", profile, "--out", finished, "--recompute", "all")
-    for attempts in records(finished).values():
-        assert len(attempts) == 2
-        assert without_times(attempts[0]) == without_times(attempts[1])
+    before = {key: len(attempts) for key, attempts in records(finished).items()}
+    part = ["--method", "real_only", "--method", METHODS / "copies", "--set", "repetitions=1"]
+    bench("run", profile, "--out", finished, *part, "--recompute", "all")
+    again = {key: attempts for key, attempts in records(finished).items() if len(attempts) > before[key]}
+    # One repetition of two methods; the other cells of the profile are left alone.
+    assert sorted(key.split("/")[0] for key in again) == ["fidelity"] * 2 + ["generate"] * 2 + ["utility"] * 4
+    for key, attempts in again.items():
+        assert len(attempts) == before[key] + 1
+        assert without_times(attempts[-1]) == without_times(attempts[-2])
 
 
 def test_kill_9_at_random_moments_and_the_same_command_end_as_an_undisturbed_run(
     finished: Path, profile: Path, tmp_path: Path
 ):
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(profile), "--out", str(tmp_path / "run")]
+    run, reference = tmp_path / "run", records(finished)
+    command = [sys.executable, "-m", "benchmark.cli", "run", str(profile), "--out", str(run)]
     chance = random.Random(os.urandom(4))
-    done_before: dict[str, int] = {}
-    for _ in range(5):
+    for _ in range(KILLS):
+        wanted = len(records(run)) + chance.randint(0, len(reference) // (KILLS + 2))
         suite = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(4, 14))
-        children = psutil.Process(suite.pid).children(recursive=True) if suite.poll() is None else []
+        _wait_for_records(run, wanted, suite)
+        time.sleep(chance.uniform(0, 0.5))
+        children = psutil.Process(suite.pid).children(recursive=True)
         suite.send_signal(signal.SIGKILL)
-        suite.wait()
+        assert suite.wait() == -signal.SIGKILL, "the run ended before it could be killed"
         _, alive = psutil.wait_procs(children, timeout=15)
         assert alive == [], "children outlived the run"
-        for key, attempts in records(tmp_path / "run").items():
-            done_before.setdefault(key, len(attempts))
-    bench("run", profile, "--out", tmp_path / "run")
-    ours, reference = records(tmp_path / "run"), records(finished)
+    bench("run", profile, "--out", run)
+    ours = records(run)
     assert {key: len(attempts) for key, attempts in ours.items()} == dict.fromkeys(reference, 1)
     for key, attempts in ours.items():
         assert without_times(attempts[0]) == without_times(reference[key][0])
 
 
+def _wait_for_records(run: Path, wanted: int, suite: subprocess.Popen[bytes]) -> None:
+    """Until the run holds this many cells; some seconds at least, so that it has begun."""
+    begin = time.monotonic()
+    while suite.poll() is None and (len(records(run)) < wanted or time.monotonic() < begin + 3):
+        assert time.monotonic() < begin + 240, f"the run holds {len(records(run))} cells of {wanted}"
+        time.sleep(0.1)
+    assert suite.poll() is None, "the run ended before it could be killed"
+
+
 def test_methods_that_misbehave_are_recorded_with_a_reason_and_the_rest_completes(tmp_path: Path):
     names = ["real_only", "broken", "late", "mislabelled", "copies"]
-    profile = write_profile(tmp_path, [{"name": name} for name in names], repetitions=1)
+    profile = write_profile(
+        tmp_path,
+        [{"name": name} for name in names],
+        repetitions=1,
+        fidelity={"references": ["train"]},
+        execution=EXECUTION | {"workers": 1},
+    )
     done = bench("run", profile, "--out", tmp_path / "run", check=1)
     found = {
         r["cell"]["method"]: r

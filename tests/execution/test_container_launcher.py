@@ -24,7 +24,7 @@ def told(tmp_path: Path) -> Any:
     return json.loads((tmp_path / "out" / "told.json").read_text())
 
 
-@engines()
+@engines(every=True)
 def test_a_method_sees_the_contracts_folders_and_nothing_of_the_host(
     engine_name: str, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -57,12 +57,12 @@ def test_a_method_sees_the_contracts_folders_and_nothing_of_the_host(
         assert (found["uid"], found["gid"]) == (METHOD_UID, METHOD_UID)
 
 
-@engines()
+@engines(every=True)
 def test_without_weights_there_is_no_model(engine_name: str, start: Start):
     assert start("import os; assert 'BENCH_MODEL' not in os.environ and not os.path.exists('/model')").status == "ok"
 
 
-@engines()
+@engines(every=True)
 def test_only_output_and_scratch_can_be_written(engine_name: str, start: Start, tmp_path: Path):
     outcome = start(
         """
@@ -84,14 +84,14 @@ def test_only_output_and_scratch_can_be_written(engine_name: str, start: Start, 
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["request.json"]
 
 
-@engines()
+@engines(every=True)
 def test_an_output_folder_may_be_handed_in_read_only(engine_name: str, start: Start):
     outcome = start("open('/output/x', 'w')", writable_output=False)
     assert outcome.status == "failed"
     assert "Read-only file system" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_outputs_belong_to_the_caller_with_plain_modes(engine_name: str, start: Start, tmp_path: Path):
     outcome = start(
         """
@@ -119,7 +119,7 @@ def test_outputs_belong_to_the_caller_with_plain_modes(engine_name: str, start: 
     assert Path("/etc/passwd").stat().st_uid == 0
 
 
-@engines()
+@engines(every=True)
 def test_a_gpu_that_is_not_there_is_told_before_anything_is_started(engine_name: str, start: Start, tmp_path: Path):
     if not gpu_fault(find_engine(engine_name)):
         pytest.skip(f"{engine_name} can hand in a GPU here")
@@ -128,7 +128,7 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_started(engine_name:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@engines()
+@engines(every=True)
 def test_an_image_that_is_not_there_is_told_before_anything_is_started(engine_name: str, start: Start, tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "method.toml").write_text(
@@ -142,21 +142,21 @@ def test_an_image_that_is_not_there_is_told_before_anything_is_started(engine_na
         method_image(find_engine(engine_name), load_method(tmp_path / "mine"), options)
 
 
-@engines()
+@engines(every=True)
 def test_an_image_id_that_nobody_has_is_a_failure_with_the_engines_words(engine_name: str, start: Start):
     outcome = start("pass", image="sha256:" + "0" * 64)
     assert outcome.status == "failed"
     assert outcome.message.startswith("the container could not be started: ")
 
 
-@engines()
+@engines(every=True)
 def test_a_command_that_the_image_lacks_is_a_failure_with_the_engines_words(engine_name: str, start: Start):
     outcome = start("pass", command=("no-such-program",))
     assert outcome.status == "failed"
     assert "No such file or directory" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_containers_of_a_run_are_swept_by_its_label_and_others_stay(engine_name: str, start: Start):
     engine = require_engine(engine_name)
     image = inspect_image(engine, TEST_BASE)
@@ -173,7 +173,7 @@ def test_containers_of_a_run_are_swept_by_its_label_and_others_stay(engine_name:
         engine.call("rm", "-f", kept)
 
 
-@engines()
+@engines(every=True)
 def test_a_container_that_somebody_removes_is_told_as_a_failure(engine_name: str, start: Start):
     engine = require_engine(engine_name)
 

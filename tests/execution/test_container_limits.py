@@ -11,7 +11,7 @@ from tests.engines import engines
 from tests.execution.conftest import Start
 
 
-@engines()
+@engines(every=True)
 @pytest.mark.parametrize(
     ("code", "status"),
     [(2, "failed"), (3, "failed"), (4, "skipped"), (5, "timeout"), (70, "failed"), (75, "failed"), (9, "failed")],
@@ -27,7 +27,7 @@ def test_an_exit_code_becomes_its_status_and_the_last_error_line_is_the_message(
     assert outcome.log_tail == ("first", "the reason")
 
 
-@engines()
+@engines(every=True)
 def test_a_method_that_ignores_sigterm_is_ended_at_its_deadline(engine_name: str, start: Start):
     outcome = start(
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)", deadline_seconds=2
@@ -37,7 +37,7 @@ def test_a_method_that_ignores_sigterm_is_ended_at_its_deadline(engine_name: str
     assert outcome.seconds < 60
 
 
-@engines()
+@engines(every=True)
 def test_a_method_that_heeds_sigterm_may_write_what_it_has(engine_name: str, start: Start, tmp_path: Path):
     outcome = start(
         """
@@ -55,7 +55,7 @@ def test_a_method_that_heeds_sigterm_may_write_what_it_has(engine_name: str, sta
     assert (tmp_path / "out" / "told.json").read_text() == '"saved"'
 
 
-@engines()
+@engines(every=True)
 def test_memory_over_the_limit_is_told_as_out_of_memory_every_time(engine_name: str, start: Start):
     for _ in range(5):
         outcome = start(
@@ -66,7 +66,7 @@ def test_memory_over_the_limit_is_told_as_out_of_memory_every_time(engine_name: 
         assert "128 MiB" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_an_out_of_memory_kill_of_a_child_is_told_when_its_parent_ends_with_it(engine_name: str, start: Start):
     outcome = start(
         """
@@ -79,20 +79,20 @@ def test_an_out_of_memory_kill_of_a_child_is_told_when_its_parent_ends_with_it(e
     assert (outcome.status, outcome.exit_code) == ("oom", 137)
 
 
-@engines()
+@engines(every=True)
 def test_a_kill_from_inside_is_not_called_out_of_memory(engine_name: str, start: Start):
     outcome = start("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert (outcome.status, outcome.exit_code) == ("failed", 137)
     assert "below its memory limit" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_a_crash_is_told_by_its_signal(engine_name: str, start: Start):
     outcome = start("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     assert (outcome.status, outcome.exit_code) == ("failed", 139)
 
 
-@engines()
+@engines(every=True)
 def test_children_end_with_the_method(engine_name: str, start: Start, tmp_path: Path):
     outcome = start(
         """
@@ -107,7 +107,7 @@ def test_children_end_with_the_method(engine_name: str, start: Start, tmp_path: 
     assert size == ((tmp_path / "out" / "beat").stat().st_size if size else 0)
 
 
-@engines()
+@engines(every=True)
 def test_an_output_over_its_limit_ends_the_method(engine_name: str, start: Start):
     outcome = start(
         """
@@ -122,7 +122,7 @@ def test_an_output_over_its_limit_ends_the_method(engine_name: str, start: Start
     assert "the limit is 16 MiB" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_no_single_file_grows_beyond_the_limit_of_the_output(engine_name: str, start: Start, tmp_path: Path):
     outcome = start("open('/output/x', 'wb').truncate(1 << 40)", output_mib=16)
     assert outcome.status == "failed"
@@ -130,14 +130,14 @@ def test_no_single_file_grows_beyond_the_limit_of_the_output(engine_name: str, s
     assert (tmp_path / "out" / "x").stat().st_size == 0
 
 
-@engines()
+@engines(every=True)
 def test_a_log_without_end_ends_the_method(engine_name: str, start: Start):
     outcome = start("while True: print('x' * 100_000)")
     assert outcome.status == "failed"
     assert "MiB of log" in outcome.message
 
 
-@engines()
+@engines(every=True)
 def test_nothing_that_a_method_prints_steers_a_terminal(engine_name: str, start: Start):
     outcome = start(
         r"""
