@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from benchmark.classes import CLASSES
-from benchmark.errors import UnknownNameError
-from benchmark.utility.definitions import CLOSED, SKLEARN, metric_definitions
-from benchmark.utility.readings import closed_reading, open_reading
-from benchmark.utility.resampled import confusion, paper_areas, resampled, weighted_auroc
-from benchmark.utility.scores import score, score_by_center, worst_center
+from benchmark.errors import UnknownNameError, UsageError
+from benchmark.utility.confusions import paper_areas
+from benchmark.utility.definitions import SKLEARN, metric_definitions
+from benchmark.utility.readings import open_reading
+from benchmark.utility.resampled import class_areas, confusion, resampled
+from benchmark.utility.scores import score
 
 Frames = Callable[[int, int], pd.DataFrame]
 Build = Callable[..., pd.DataFrame]
@@ -38,9 +39,8 @@ def test_each_class_of_the_study_s_matrix_has_its_paper_and_its_correct_area(
     study: pd.DataFrame, name: str, paper: float, correct: float
 ) -> None:
     reading, code = open_reading(study), CLASSES.index(name)
-    ones = np.ones((1, len(study)))
-    positive = (reading.labels == code).astype(float)
-    assert weighted_auroc(reading.probabilities[:, code], positive, ones)[0] == pytest.approx(correct, abs=5e-5)
+    ones = np.ones((1, reading.n_clusters))
+    assert class_areas(reading, ones)[0, code] == pytest.approx(correct, abs=5e-5)
     assert paper_areas(confusion(reading, ones), reading.present)[0, code] == pytest.approx(paper, abs=5e-5)
 
 
@@ -62,32 +62,13 @@ def test_values_computed_by_hand_on_three_images(frame_of: Build) -> None:
     assert result["other_rate"].value == pytest.approx(2 / 3)
 
 
-def test_the_numpy_code_of_the_bootstrap_agrees_with_scikit_learn_and_torchmetrics(random_frame: Frames) -> None:
-    import torch
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
+def test_the_value_of_a_metric_and_its_replicates_come_from_codes_that_agree(random_frame: Frames) -> None:
     frame = random_frame(120, 3)
     reading, result = open_reading(frame), score(frame, replicates=0)
-    own = resampled(reading, "suite-v1", np.ones((1, 120), dtype=np.uint32))
+    own = resampled(reading, "suite-v1", np.ones((1, reading.n_clusters)))
     for metric in metric_definitions():
         if metric.backend == SKLEARN:
             assert own[metric.name][0] == pytest.approx(result.metrics[metric.name].value, abs=1e-12), metric.name
-    for shown, name in ((reading, "ece"), (closed_reading(reading, reading.present), "ece" + CLOSED)):
-        logits, labels = torch.tensor(shown.probabilities), torch.tensor(shown.labels)
-        expected = multiclass_calibration_error(logits, labels, num_classes=5, n_bins=15, norm="l1")
-        assert result.metrics[name].value == pytest.approx(float(expected), abs=1e-6)
-
-
-def test_a_weight_of_two_equals_the_image_standing_twice(random_frame: Frames) -> None:
-    frame = random_frame(40, 5)
-    weights = np.random.default_rng(1).integers(0, 3, size=(1, 40)).astype(np.uint32)
-    repeated = frame.loc[np.repeat(np.arange(40), weights[0])].reset_index(drop=True)
-    ones = np.ones((1, len(repeated)), dtype=np.uint32)
-    for protocol in ("suite-v1", "paper-2407.20072"):
-        weighted = resampled(open_reading(frame), protocol, weights)
-        copied = resampled(open_reading(repeated), protocol, ones)
-        for name, value in weighted.items():
-            assert value[0] == pytest.approx(copied[name][0], abs=1e-12), name
 
 
 def test_the_order_of_the_images_changes_nothing(random_frame: Frames) -> None:
@@ -125,16 +106,26 @@ def test_json_names_every_metric_of_the_protocol_with_its_class_set_and_backend(
     assert data["confusion"]["counts"][1] == [25, 37, 0, 2, 1]
 
 
-def test_centres_are_scored_alone_and_the_worst_is_named(random_frame: Frames) -> None:
-    frame = random_frame(90, 11)
-    wrong = frame["center"] == "Egypt"
-    frame.loc[wrong, [f"p_{name}" for name in CLASSES]] = np.eye(5)[0]
-    table = score_by_center(frame, replicates=20)
-    assert sorted(table) == ["Egypt", "Ghana", "Malawi"]
-    assert sum(result.n_images for result in table.values()) == 90
-    assert worst_center(table) == ("Egypt", 0.0)
-
-
 def test_an_unknown_protocol_offers_the_right_one(study: pd.DataFrame) -> None:
     with pytest.raises(UnknownNameError, match="suite-v1"):
         score(study, "suite-1")
+
+
+def test_more_replicates_and_another_seed_are_told_and_change_no_value(random_frame: Frames) -> None:
+    frame = random_frame(60, 1)
+    one, two = score(frame, replicates=100, seed=0), score(frame, replicates=200, seed=1)
+    assert two.to_json()["interval"] == {"level": 0.95, "unit": "cluster", "replicates": 200, "seed": 1}
+    assert one.metrics["accuracy"].value == two.metrics["accuracy"].value
+    assert one.metrics["accuracy"].ci_low != two.metrics["accuracy"].ci_low
+
+
+def test_a_negative_number_of_replicates_is_refused(study: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="replicates must be 0 or more, not -1"):
+        score(study, replicates=-1)
+
+
+def test_one_cluster_alone_has_values_and_no_interval_and_says_why(frame_of: Build) -> None:
+    rows = np.full((6, 5), 0.2)
+    metric = score(frame_of(["brain", "femur"] * 3, rows, ["one"] * 6)).metrics["accuracy"]
+    assert (metric.value, metric.ci_low, metric.ci_high) == (0.0, None, None)
+    assert "one cluster" in str(metric.reason)
