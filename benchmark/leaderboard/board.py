@@ -12,19 +12,17 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UnknownNameError
+from benchmark.leaderboard.comparisons import RunScores
+from benchmark.leaderboard.dose_tables import dose_table
 from benchmark.leaderboard.fidelity_tables import fidelity_tables
-from benchmark.leaderboard.measures import REPLICATES, Measures
+from benchmark.leaderboard.main_tables import main_table, synthetic_table, tests_table, unmatched_table
+from benchmark.leaderboard.measures import REPLICATES
+from benchmark.leaderboard.memorisation_tables import memorisation_tables
 from benchmark.leaderboard.paper_tables import paper_tables
+from benchmark.leaderboard.reading_tables import gap_table, other_tracks_table, readings_table, reliability_table
 from benchmark.leaderboard.run_tables import costs_table, faults_table, provenance, provenance_lines, tracks_table
+from benchmark.leaderboard.slice_tables import centers_table, class_tables, matched_table
 from benchmark.leaderboard.tables import Table
-from benchmark.leaderboard.utility_tables import (
-    centers_table,
-    gap_table,
-    main_table,
-    other_tracks_table,
-    readings_table,
-    synthetic_table,
-)
 from benchmark.leaderboard.views import open_runs
 
 FORMATS = ("md", "csv", "json")
@@ -33,9 +31,10 @@ READING = (
     "accuracy, F, AUC and gains are percent (gain: points of percent), here and in CSV and JSON; records and "
     "`fulora-bench score` give fractions",
     "`value [low, high]`: mean over repetitions with its 95 % interval over clusters (patients, merged where they "
-    "share images) and repetitions; resamplings are shared by all methods, so gains are paired",
-    "`value ± sd`: mean and standard deviation over repetitions, no interval over images",
-    "every training mix of a classifier takes the same number of optimiser steps",
+    "share images) and repetitions; resamplings are shared by all rows, so gains are paired",
+    "`value ± sd`: mean and standard deviation over repetitions",
+    "every training mix of a classifier takes the same number of optimiser steps, unless its table says unmatched",
+    "each column in three sentences, with formula and source: docs/how-to-read-the-board.md",
 )
 
 
@@ -98,16 +97,23 @@ def build_board(run_folders: list[Path]) -> Board:
         BenchError: a record or a predictions file is damaged or missing.
     """
     views = open_runs(run_folders)
-    measured = [(view, Measures(view)) for view in views]
+    runs = [RunScores(view) for view in views]
     tables = [
-        main_table(measured),
-        synthetic_table(measured),
-        readings_table(measured),
-        centers_table(measured),
-        gap_table(measured),
-        other_tracks_table(measured),
-        *paper_tables(measured),
+        main_table(runs),
+        tests_table(runs),
+        synthetic_table(runs),
+        unmatched_table(runs),
+        dose_table(runs),
+        centers_table(runs),
+        matched_table(runs),
+        *class_tables(runs),
+        readings_table(runs),
+        reliability_table(runs),
+        gap_table(runs),
+        other_tracks_table(runs),
+        *paper_tables(runs),
         *fidelity_tables(views),
+        *memorisation_tables(views),
         costs_table(views),
         tracks_table(views),
         faults_table(views),

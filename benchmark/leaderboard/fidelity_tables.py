@@ -1,13 +1,16 @@
-"""Fidelity of the synthetic sets, over repetitions: the compact table and the full one."""
+"""Fidelity of the synthetic sets, over repetitions: one table for each group of sets that can be compared."""
 
 from __future__ import annotations
 
-import math
+import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from benchmark.leaderboard.tables import Column, Estimate, Table, Value
-from benchmark.leaderboard.views import RunView, Tried
+from benchmark.leaderboard.repetitions import number_of, over_records, over_repetitions
+from benchmark.leaderboard.tables import Column, Table, Value
+from benchmark.leaderboard.views import RunView
 from benchmark.records import Record
 
 KID_SCALE = 1000.0
@@ -15,147 +18,229 @@ KID_SCALE = 1000.0
 
 SMALL_N = "†"
 WARNED = f"{SMALL_N} the extractor warned at this number of images; the warning stands in `fidelity_values`."
-
-FID_DEFINITION = "Frechet distance of extractor features, synthetic against reference; mean ± sd over repetitions"
-KID_DEFINITION = "kernel (polynomial MMD) distance of extractor features x 1000; mean ± sd over repetitions"
-RATIO_DEFINITION = "FID over that of two halves of the reference, both at the halves' n: 1 cannot be told from real"
-RECOGNITION_DEFINITION = (
-    "percent of synthetic images that a classifier trained on real source images gives the class they were made for"
+INTERVALS = (
+    "Intervals are at 95 %: over images of the reference and of the set for one repetition, as its record has it; over "
+    "repetitions the mean with the variance sd_reference^2 + s^2 / S and Student's t (Satterthwaite, S - 1 degrees of "
+    "freedom for the part of the S repetitions)."
 )
-_SCALES = {"kid": KID_SCALE, "recognition": 100.0, "near_copies": 100.0}
-
-COMPACT = (
+KID_RATIO_DEFINITION = (
+    "KID against the held-out source over that of real against real images at the same n; 1 cannot be told from real"
+)
+COLUMNS = (
     Column("run", "run", optional=True),
     Column("method", "method"),
-    Column("extractor", "extractor", "feature network", optional=True),
-    Column(
-        "reference", "reference", "heldout: source patients no method saw (headline); train: the copying diagnostic"
-    ),
-    Column("fid", "FID", FID_DEFINITION, digits=2),
-    Column("ratio", "FID / floor", RATIO_DEFINITION, digits=2),
-    Column("kid", "KID x1000", KID_DEFINITION, digits=2),
-    Column("recognition", "recognition %", RECOGNITION_DEFINITION, "percent"),
-    Column(
-        "near_copies",
-        "near copies %",
-        "percent of synthetic images flagged as near copies of a training image",
-        "percent",
-    ),
-    Column("n_real", "n real", "reference images"),
-    Column("n_synthetic", "n synthetic", "synthetic images per repetition"),
-)
+    Column("fid", "FID", "Frechet distance of Gaussians fitted to the features; lower is better", digits=2),
+    Column("fid_floor", "floor", "FID of real against real images (halves by patient), at its own n", digits=2),
+    Column("fid_ratio", "FID / floor", "FID at the floor's n over the floor: 1 cannot be told from real", digits=2),
+    Column("fid_infinity", "FID at infinite n", "extrapolated over 1/n (Chong and Forsyth 2020)", digits=2),
+    Column("kid", "KID x1000", "unbiased squared MMD, polynomial kernel; lower is better", digits=2),
+    Column("kid_floor", "floor x1000", "KID of real against real images, at the n of the floor", digits=2),
+    Column("kid_ratio", "KID / floor", "KID at the floor's n over the floor", digits=2),
+    Column("precision", "precision", "share of synthetic images in the real manifold (Kynkaanniemi 2019)", digits=2),
+    Column("recall", "recall", "share of real images inside the synthetic manifold", digits=2),
+    Column("density", "density", "how many real neighbourhoods a synthetic image lies in (Naeem 2020)", digits=2),
+    Column("coverage", "coverage", "share of real images with a synthetic one in their neighbourhood", digits=2),
+    Column("recognition", "recognition %", "percent of synthetic images that a classifier trained on real source images gives the class they were made for", "percent"),  # noqa: E501
+    Column("repetitions", "repetitions", "sets that were measured"),
+    Column("group", "group", "what must agree for figures to be compared", data=True),
+)  # fmt: skip
 VALUES = (
     Column("run", "run"),
     Column("method", "method"),
     Column("extractor", "extractor"),
     Column("reference", "reference"),
+    Column("group", "group"),
+    Column("n_real", "n real"),
+    Column("n_synthetic", "n synthetic"),
     Column("label", "class", "`all` is the pooled set"),
     Column("metric", "metric", "unscaled, as in the records"),
-    Column("value", "value", "mean over repetitions, with sd and their number"),
+    Column("value", "value", "mean over repetitions, with its interval or sd, and their number"),
     Column("direction", "better", "higher or lower is better"),
     Column("warnings", "warnings"),
 )
+_PLAIN = ("precision", "recall", "density", "coverage")
 
 
-def over_repetitions(numbers: Iterable[float | None], scale: float = 1.0, mark: str = "") -> Estimate:
-    """Mean and standard deviation (n - 1) of the defined numbers; one number has no sd."""
-    defined = [number * scale for number in numbers if number is not None]
-    if not defined:
-        return Estimate(None, reason="no repetition has a value")
-    mean = math.fsum(defined) / len(defined)
-    if len(defined) == 1:
-        return Estimate(mean, n=1, mark=mark)
-    sd = math.sqrt(math.fsum((number - mean) ** 2 for number in defined) / (len(defined) - 1))
-    return Estimate(mean, sd=sd, n=len(defined), mark=mark)
+@dataclass(frozen=True)
+class SetRecords:
+    """The records of one method's sets that may be compared with each other, one per repetition."""
+
+    view: RunView
+    method: str
+    group: str
+    records: tuple[Record, ...]
 
 
-def fidelity_records(view: RunView, method: str, extractor: str, reference: str) -> list[Record]:
-    """The `ok` fidelity records of one method, one per repetition."""
-    wanted = (method, extractor, reference)
-    return [
-        tried.record
-        for tried in view.of_kind("fidelity")
-        if tried.record is not None and tried.ok and _coordinates(tried) == wanted
-    ]
+def group_of(record: Record) -> str:
+    """What must agree before two fidelity figures may stand in one column, as canonical text.
+
+    Numbers of images, extractor, weights, backend, resizing, precision, reference: the record's own list of them, or
+    for records that have none what they tell.
+    """
+    told = record.outputs.get("comparability")
+    if told is None:
+        names = (
+            "n_real", "n_synthetic", "weights_sha256", "dimension", "backend", "backend_version", "resize", "precision"
+        )  # fmt: skip
+        told = {name: record.outputs[name] for name in names if name in record.outputs}
+    where = {"extractor": record.cell.extractor, "reference": record.cell.reference}
+    return json.dumps({"told": told, **where}, sort_keys=True, default=str)
 
 
-def headline_extractor(view: RunView) -> str:
-    """The extractor whose FID and KID the main table shows: the first that the run planned; empty if none."""
-    return next((tried.cell.extractor for tried in view.of_kind("fidelity")), "")
+def headline_groups(view: RunView) -> set[str]:
+    """The groups among the sets that the main table would show: more than one share no column there."""
+    first = _headline_extractor(view)
+    records = [record for record in _records(view) if record.cell.extractor == first]
+    return {group_of(record) for record in records if record.cell.reference == "heldout"}
 
 
-def metric_estimate(records: list[Record], metric: str) -> Estimate:
-    """A pooled fidelity metric over repetitions, in the unit that the tables show."""
-    mark = SMALL_N if metric in {"fid", "kid"} and any(_warnings(record) for record in records) else ""
-    return over_repetitions((_value(record.metrics.get(metric)) for record in records), _SCALES.get(metric, 1.0), mark)
+def headline_ratio(view: RunView, method: str) -> Value:
+    """KID over its floor against the held-out source, by the first extractor of the run, over repetitions."""
+    wanted = (method, _headline_extractor(view), "heldout")
+    records = [record for record in _records(view) if _coordinates(record) == wanted]
+    return over_repetitions((record.metrics.get("kid") or {}).get("ratio") for record in records)
 
 
 def fidelity_tables(views: list[RunView]) -> list[Table]:
-    """The compact table for people and the long one, with every metric and class, for programs."""
-    compact: list[dict[str, Value]] = []
-    values: list[Mapping[str, Value]] = []
+    """One table for each group, those against the held-out source first, and a long one with everything."""
+    found: dict[str, list[SetRecords]] = {}
     for view in views:
-        for method, extractor, reference in dict.fromkeys(map(_coordinates, view.of_kind("fidelity"))):
-            records = fidelity_records(view, method, extractor, reference)
-            if not records:
-                continue
-            start: dict[str, Value] = {
-                "run": view.label, "method": method, "extractor": extractor, "reference": reference
-            }  # fmt: skip
-            compact.append(start | _compact(records))
-            values += [start | row for row in _values(records)]
-    notes = [WARNED] if any(isinstance(row["fid"], Estimate) and row["fid"].mark for row in compact) else []
-    notes.append("FID and KID compare only within one extractor, reference and n. Lower is better.")
+        for sets in _sets(view):
+            found.setdefault(sets.group, []).append(sets)
+    names: dict[str, int] = {}
+    tables = [_table(sets, names) for sets in sorted(found.values(), key=lambda sets: _rank(views, sets[0]))]
+    values = [row for sets in found.values() for one in sets for row in _values(one)]
     return [
-        Table("fidelity", "Fidelity of the synthetic images", COMPACT, tuple(compact), tuple(notes)),
+        *tables,
         Table("fidelity_values", "Fidelity, every metric and class", VALUES, tuple(values), markdown=False),
     ]
 
 
-def _coordinates(tried: Tried) -> tuple[str, str, str]:
-    return tried.cell.method, tried.cell.extractor, tried.cell.reference
+def _records(view: RunView) -> list[Record]:
+    return [tried.record for tried in view.of_kind("fidelity") if tried.record is not None and tried.ok]
 
 
-def _compact(records: list[Record]) -> dict[str, Value]:
-    metrics: dict[str, Value] = {
-        name: metric_estimate(records, name) for name in ("fid", "kid", "recognition", "near_copies")
+def _sets(view: RunView) -> Iterable[SetRecords]:
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in _records(view):
+        found.setdefault((record.cell.method, group_of(record)), []).append(record)
+    for (method, group), records in found.items():
+        yield SetRecords(view, method, group, tuple(records))
+
+
+def _rank(views: list[RunView], sets: SetRecords) -> tuple[bool, int]:
+    planned = list(dict.fromkeys(tried.cell.extractor for view in views for tried in view.of_kind("fidelity")))
+    cell = sets.records[0].cell
+    return cell.reference != "heldout", planned.index(cell.extractor)
+
+
+def _headline_extractor(view: RunView) -> str:
+    return next((tried.cell.extractor for tried in view.of_kind("fidelity")), "")
+
+
+def _coordinates(record: Record) -> tuple[str, str, str]:
+    return record.cell.method, record.cell.extractor, record.cell.reference
+
+
+def _table(group: list[SetRecords], names: dict[str, int]) -> Table:
+    first = group[0].records[0]
+    name = re.sub(r"\W+", "_", f"fidelity_{first.cell.reference}_{first.cell.extractor}")
+    names[name] = names.get(name, 0) + 1
+    name = name if names[name] == 1 else f"{name}_{names[name]}"
+    against = "the held-out source (headline)" if first.cell.reference == "heldout" else "the training images (copying)"
+    sizes = f"{first.outputs.get('n_real')} real, {first.outputs.get('n_synthetic')} synthetic images"
+    title = f"Fidelity against {against}, {first.cell.extractor}: {sizes}"
+    rows = [_row(sets) for sets in group]
+    columns = tuple(
+        column
+        for column in COLUMNS
+        if column.key not in (*_PLAIN, "recognition") or any(row[column.key] is not None for row in rows)
+    )
+    return Table(name, title, columns, tuple(rows), tuple(_notes(group)))
+
+
+def _row(sets: SetRecords) -> dict[str, Value]:
+    records = sets.records
+    mark = SMALL_N if any(_warnings(record) for record in records) else ""
+    row: dict[str, Value] = {
+        "run": sets.view.label,
+        "method": sets.method,
+        "repetitions": str(len(records)),
+        "group": sets.group,
+        "fid": over_records(_entries(records, "fid"), 1.0, mark),
+        "kid": over_records(_entries(records, "kid"), KID_SCALE, mark),
+        "fid_infinity": over_records(_entries(records, "fid_infinity")),
+        "recognition": over_records(_entries(records, "recognition"), 100.0) if _has(records, "recognition") else None,
     }
-    metrics["ratio"] = over_repetitions((record.metrics.get("fid") or {}).get("ratio") for record in records)
-    return metrics | {name: records[0].outputs.get(name) for name in ("n_real", "n_synthetic")}
+    for name, scale in (("fid", 1.0), ("kid", KID_SCALE)):
+        entries = _entries(records, name)
+        row[f"{name}_floor"] = over_repetitions(((entry or {}).get("floor") for entry in entries), scale).value
+        row[f"{name}_ratio"] = over_repetitions((entry or {}).get("ratio") for entry in entries)
+    for name in _PLAIN:
+        row[name] = over_records(_entries(records, name)) if _has(records, name) else None
+    return row
 
 
-def _values(records: list[Record]) -> list[dict[str, Value]]:
-    warnings = "; ".join(dict.fromkeys(warning for record in records for warning in _warnings(record)))
-    pooled = [
-        _row("all", name, [record.metrics.get(name) for record in records], warnings) for name in records[0].metrics
-    ]
-    classes = [
-        _row(label, name, [_per_class(record).get(label, {}).get(name) for record in records], warnings)
-        for label, found in _per_class(records[0]).items()
-        for name in found
-    ]
-    return pooled + classes
+def _notes(group: list[SetRecords]) -> list[str]:
+    records = [record for sets in group for record in sets.records]
+    floors = sorted({entry["floor_n"] for record in records for entry in _entries([record], "fid") if (entry or {}).get("floor_n")})  # fmt: skip # noqa: E501
+    facts = {name: records[0].outputs.get(name) for name in ("backend", "resize", "precision")}
+    weights = str(records[0].outputs.get("weights_sha256") or "")[:12]
+    said = [f"{name} {fact}" for name, fact in facts.items() if fact] + ([f"weights {weights}"] if weights else [])
+    notes = ["Only sets that can be compared stand here: " + "; ".join(said) + "."]
+    if floors:
+        notes.append(f"Floors are at n = {', '.join(map(str, floors))} on either side.")
+    if any(_warnings(record) for record in records):
+        notes.append(WARNED)
+    return [*notes, INTERVALS]
 
 
-def _per_class(record: Record) -> dict[str, dict[str, Any]]:
-    return record.outputs.get("per_class") or {}
+def _values(sets: SetRecords) -> list[dict[str, Value]]:
+    records = sets.records
+    first = records[0]
+    start: dict[str, Value] = {
+        "run": sets.view.label, "method": sets.method, "extractor": first.cell.extractor,
+        "reference": first.cell.reference, "group": sets.group, "n_real": first.outputs.get("n_real"),
+        "n_synthetic": first.outputs.get("n_synthetic"),
+        "warnings": "; ".join(dict.fromkeys(warning for record in records for warning in _warnings(record))),
+    }  # fmt: skip
+    rows = [start | _value_row("all", name, _entries(records, name)) for name in first.metrics]
+    for label, found in _per_class(first).items():
+        sizes = {name: found[name] for name in ("n_real", "n_synthetic") if name in found}
+        for name in found:
+            if name not in sizes:
+                entries = [_per_class(record).get(label, {}).get(name) for record in records]
+                rows.append(start | sizes | _value_row(label, name, entries))
+    return rows
 
 
-def _row(label: str, metric: str, entries: list[Any], warnings: str) -> dict[str, Value]:
+def _value_row(label: str, metric: str, entries: list[Any]) -> dict[str, Value]:
     directions = {str(entry["direction"]) for entry in entries if isinstance(entry, dict) and "direction" in entry}
     return {
         "label": label,
         "metric": metric,
-        "value": over_repetitions(map(_value, entries)),
+        "value": over_records(entries),
         "direction": next(iter(sorted(directions)), ""),
-        "warnings": warnings,
     }
 
 
-def _value(entry: Any) -> float | None:
-    """The number of a metric, stored bare or as `{"value": …}`."""
-    number = entry.get("value") if isinstance(entry, dict) else entry
-    return float(number) if isinstance(number, int | float) else None
+def _entries(records: Iterable[Record], metric: str) -> list[Any]:
+    """A metric of each record; FID at infinite n stands inside FID where it is no metric of its own."""
+    return [record.metrics.get(metric, _inside(record.metrics, metric)) for record in records]
+
+
+def _inside(metrics: Mapping[str, Any], metric: str) -> Any:
+    if metric == "fid_infinity":
+        return (metrics.get("fid") or {}).get("fid_infinity")
+    return None
+
+
+def _has(records: Iterable[Record], metric: str) -> bool:
+    return any(number_of(entry) is not None for entry in _entries(records, metric))
+
+
+def _per_class(record: Record) -> dict[str, dict[str, Any]]:
+    return record.outputs.get("per_class") or {}
 
 
 def _warnings(record: Record) -> list[str]:

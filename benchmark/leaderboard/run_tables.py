@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.leaderboard.fidelity_tables import over_repetitions
+from benchmark.leaderboard.repetitions import over_repetitions
 from benchmark.leaderboard.tables import Column, Table, Value
 from benchmark.leaderboard.views import NOT_RUN, RunView
 from benchmark.records import Record

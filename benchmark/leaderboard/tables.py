@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -21,8 +21,15 @@ class Estimate:
         value: the mean over the repetitions, `None` where undefined (then `reason` says why).
         low: lower bound of the 95 % interval; `None` where none was made.
         high: upper bound.
-        sd: standard deviation over the repetitions, where that is the only spread that is known.
+        sd: standard deviation over the repetitions (n - 1).
         n: repetitions behind the value.
+        images: images behind it, 0 where that is not its sample.
+        clusters: clusters of these images, 0 where they were not resampled.
+        se: standard error that the interval was made from.
+        df: its degrees of freedom.
+        covers: what varies in the interval: `clusters and repetitions`, or `clusters` for one repetition.
+        name: what the value belongs to, shown before it, e.g. the worst country.
+        text: what is shown in place of a value that is not there.
         mark: a sign that is shown after the value and explained under the table.
         reason: why the value, or its interval, is missing.
     """
@@ -32,15 +39,22 @@ class Estimate:
     high: float | None = None
     sd: float | None = None
     n: int = 0
+    images: int = 0
+    clusters: int = 0
+    se: float | None = None
+    df: float | None = None
+    covers: str = ""
+    name: str = ""
+    text: str = ""
     mark: str = ""
     reason: str | None = None
 
     def show(self, digits: int, signed: bool = False) -> str:
         """`value [low, high]`, `value ± sd`, or the bare value."""
         if self.value is None:
-            return MISSING
+            return self.text or MISSING
         sign = "+" if signed else ""
-        text = f"{self.value:{sign}.{digits}f}"
+        text = f"{self.name} {self.value:{sign}.{digits}f}".lstrip()
         if self.low is not None and self.high is not None:
             text += f" [{self.low:{sign}.{digits}f}, {self.high:{sign}.{digits}f}]"
         elif self.sd is not None:
@@ -53,20 +67,23 @@ class Estimate:
         def times(number: float | None) -> float | None:
             return None if number is None else number * factor
 
-        return Estimate(
-            times(self.value), times(self.low), times(self.high), times(self.sd), self.n, self.mark, self.reason
-        )
+        return replace(
+            self, value=times(self.value), low=times(self.low), high=times(self.high), sd=times(self.sd),
+            se=times(self.se),
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
-        """Every field in full precision."""
+        """Value, interval, repetitions and reason always; what else is known where it is."""
+        spread = {"value": self.value, "ci_low": self.low, "ci_high": self.high, "sd": self.sd}
+        errors = {"se": self.se, "df": self.df}
+        sizes = {"n_images": self.images, "n_clusters": self.clusters}
+        words = {"covers": self.covers, "name": self.name, "text": self.text, "mark": self.mark}
         return {
-            "value": self.value,
-            "ci_low": self.low,
-            "ci_high": self.high,
-            "sd": self.sd,
+            **spread,
             "n_repetitions": self.n,
-            "mark": self.mark,
             "reason": self.reason,
+            **{key: number for key, number in errors.items() if number is not None},
+            **{key: fact for key, fact in (sizes | words).items() if fact},
         }
 
 
@@ -78,7 +95,7 @@ class Column:
     """One column: the key of its values, its title for people, its definition in one line.
 
     `optional` columns are left out of the display while all rows agree in them (the common value is then said in a
-    note); `data` columns are only in CSV and JSON.
+    note); `data` columns are only in CSV and JSON. `p` columns hold p values: small ones are shown as `< 0.001`.
     """
 
     key: str
@@ -89,6 +106,7 @@ class Column:
     signed: bool = False
     optional: bool = False
     data: bool = False
+    p: bool = False
 
     def show(self, value: Value) -> str:
         """A value as it stands in the Markdown table."""
@@ -99,7 +117,8 @@ class Column:
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
-            return f"{value:,.{self.digits}f}"
+            least = 10.0**-self.digits
+            return f"< {least:g}" if self.p and value < least else f"{value:,.{self.digits}f}"
         return f"{value:,}" if isinstance(value, int) else value.replace("|", "/").replace("\n", " ")
 
 
@@ -140,7 +159,7 @@ class Table:
         return pd.DataFrame(rows, columns=[column.title for column in kept], dtype=str)
 
     def frame(self) -> pd.DataFrame:
-        """The table as data: every column, estimates spread over `key`, `key_low`, `key_high`, `key_sd`, `key_n`."""
+        """The table as data: every column, estimates spread over `key`, `key_low`, `key_high`, and so on."""
         blocks: dict[str, list[Any]] = {}
         for column in self.columns:
             spread = [_spread(column.key, row.get(column.key)) for row in self.rows]
@@ -183,6 +202,8 @@ def _plain(value: Value) -> Any:
 def _spread(key: str, value: Value) -> dict[str, Any]:
     if not isinstance(value, Estimate):
         return {key: value}
-    parts = {f"{key}_low": value.low, f"{key}_high": value.high, f"{key}_sd": value.sd, f"{key}_n": value.n}
-    used = {name: part for name, part in parts.items() if part is not None}
-    return {key: value.value, **used}
+    parts = {
+        "low": value.low, "high": value.high, "sd": value.sd, "n": value.n or None, "images": value.images or None,
+        "clusters": value.clusters or None, "name": value.name or None,
+    }  # fmt: skip
+    return {key: value.value, **{f"{key}_{name}": part for name, part in parts.items() if part is not None}}

@@ -12,6 +12,8 @@ from benchmark.records import REFERENCE_METHOD, Cell, Record
 from benchmark.runs import PlannedCell, Run, read_run, run_store
 
 NOT_RUN = "not run"
+UPPER_REFERENCE = "target"
+"""The mix of rows that were trained on the target itself."""
 
 COPY_LIMIT = 0.05
 """Share of near-copies of training images in one synthetic set above which a method is not ranked.
@@ -44,7 +46,7 @@ class Series:
     """One row of a utility table: the same training, repeated.
 
     Attributes:
-        mix: `real`, `real+synthetic`, `synthetic`, or `target` for the upper reference.
+        mix: `real`, `real+synthetic`, `synthetic`, or `UPPER_REFERENCE`.
         balance: how the classes of the mix are balanced: `natural`, `sampling`, `loss`, `subset`.
         compute: `matched` or `unmatched` numbers of optimiser steps.
         n_real, n_synthetic: images per class; 0 = all of them.
@@ -63,6 +65,27 @@ class Series:
     def is_dose(self) -> bool:
         """Whether the row belongs to the dose-response and to no other table."""
         return bool(self.n_real or self.n_synthetic)
+
+    @property
+    def is_upper_reference(self) -> bool:
+        """Whether its classifiers were trained on the target: shown for orientation, never ranked."""
+        return self.mix == UPPER_REFERENCE
+
+    @property
+    def block(self) -> tuple[str, str]:
+        """Backbone and augmentation: rows are compared within these."""
+        return self.backbone, self.augmentation
+
+    @property
+    def title(self) -> str:
+        """What the classifier was trained on, as a row of a table says it."""
+        if self.is_upper_reference:
+            return "target-trained (upper reference)"
+        real = "real" if self.method == REFERENCE_METHOD else f"real ({self.method})"
+        words = {"real": real, "synthetic": f"{self.method} alone"}.get(self.mix, f"real + {self.method}")
+        kinds = {"sampling": "balanced sampling", "loss": "weighted loss", "subset": "balanced subset"}
+        kinds |= {"unmatched": "unmatched compute"}
+        return ", ".join([words, *(kinds[kind] for kind in (self.balance, self.compute) if kind in kinds)])
 
 
 def series_of(cell: Cell) -> Series:
@@ -154,17 +177,20 @@ class RunView:
         """Whether a synthetic set of this method stopped at its deadline: it is kept, and never ranked."""
         return any(tried.record is not None and tried.record.status == "timeout" for tried in self.generated(method))
 
-    def copied(self, method: str) -> Copies | None:
-        """The synthetic set of this method with the most near-copies, if they are more than `COPY_LIMIT` of it.
-
-        Read from the fidelity cells against `train`, of any extractor. Such a method is kept, and never ranked.
-        """
-        found = [
+    def copies(self, method: str) -> list[Copies]:
+        """The near-copies in each synthetic set of this method, from the fidelity cells against `train`."""
+        return [
             Copies(float(record.metrics["near_copies"]["value"]), int(record.metrics["near_copies"]["n"]))
             for record in (tried.record for tried in self.of_kind("fidelity") if tried.ok)
             if record is not None and record.cell.method == method and "near_copies" in record.metrics
         ]
-        worst = max(found, key=lambda copies: copies.share, default=None)
+
+    def copied(self, method: str) -> Copies | None:
+        """The synthetic set of this method with the most near-copies, if they are more than `COPY_LIMIT` of it.
+
+        By any extractor. Such a method is kept, and never ranked.
+        """
+        worst = max(self.copies(method), key=lambda copies: copies.share, default=None)
         return worst if worst is not None and worst.share > COPY_LIMIT else None
 
     def rankable(self, method: str) -> bool:

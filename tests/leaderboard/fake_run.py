@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmark.classes import CLASSES
 from benchmark.keys import content_key, file_sha256, named_seed
-from benchmark.records import Cell, Record, Status, Store
+from benchmark.records import REFERENCE_METHOD, Cell, Record, Status, Store
 from benchmark.runs import MethodFacts, PartFacts, PlannedCell, ProtocolFacts, Run, run_store
 from benchmark.utility.predictions import prediction_frame, write_predictions
 
@@ -23,6 +23,10 @@ SIZE = 32
 PER_CLASS = 3
 CENTERS = ("Algeria", "Ghana")
 TRACK = "target"
+N = 60
+"""Images of the track: 20 patients of 3, the first half in Algeria."""
+
+LABELS = [CLASSES[1 + i % 4] for i in range(N)]
 
 
 @dataclass
@@ -30,7 +34,8 @@ class FakeMethod:
     """How a method of the run behaves.
 
     `skill` is the share of target images that its classifiers get right; `faults` maps repetitions to the status of
-    their generate cell, `copies` to the number of near-copies among its 15 images.
+    their generate cell, `copies` to the number of near-copies among its 15 images; `n_synthetic` is what its fidelity
+    records tell, so that sets of other sizes cannot be compared.
     """
 
     name: str
@@ -39,6 +44,7 @@ class FakeMethod:
     faults: dict[int, Status] = field(default_factory=dict)
     copies: dict[int, int] = field(default_factory=dict)
     pretraining: dict[str, Any] = field(default_factory=dict)
+    n_synthetic: int = 15
 
 
 METHODS = (
@@ -52,7 +58,16 @@ METHODS = (
 
 @dataclass
 class FakeRun:
-    """Writes the run into `folder`; `protocol` and `methods` may be changed before."""
+    """Writes the run into `folder`; everything may be changed before.
+
+    Attributes:
+        controls: how classifiers of real images alone are balanced; their skill is that of `real_only`, plus what
+            `skills` has for `balance`.
+        skills: added to the skill of a row, by mix, balance, compute or augmentation.
+        upper: skill of the upper reference; 0 leaves it out.
+        doses: numbers of real and of synthetic images; the skill of a row grows with both.
+        known: predictions of a row by (title, repetition) as the positions of images that are right.
+    """
 
     folder: Path
     protocol: str = "phantom"
@@ -60,6 +75,13 @@ class FakeRun:
     repetitions: int = 3
     flagged: tuple[int, ...] = ()
     references: tuple[str, ...] = ("heldout", "train")
+    controls: tuple[str, ...] = ("", "sampling")
+    augmentations: tuple[str, ...] = ("light",)
+    unmatched: bool = False
+    skills: dict[str, float] = field(default_factory=dict)
+    upper: float = 0.0
+    doses: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    known: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
 
     def write(self) -> Path:
         """Write manifest and records; returns the folder."""
@@ -67,8 +89,8 @@ class FakeRun:
         planned = [
             entry for method in self.methods for r in range(self.repetitions) for entry in self._cells(store, method, r)
         ]
-        part = PartFacts(n_images=60, n_clusters=20, per_class=dict.fromkeys(CLASSES, 12))
-        target = PartFacts(n_images=60, n_clusters=20, per_class={}, per_center=dict.fromkeys(CENTERS, 30))
+        part = PartFacts(n_images=N, n_clusters=20, per_class=dict.fromkeys(CLASSES, 12))
+        target = PartFacts(n_images=N, n_clusters=20, per_class={}, per_center=dict.fromkeys(CENTERS, 30))
         facts = ProtocolFacts(
             name=self.protocol, version="1", train=part, adaptation=part, heldout=part, tracks={TRACK: target},
             missing_tracks={"official-233": "the images of the test split are not here"}, primary_track=TRACK,
@@ -88,8 +110,11 @@ class FakeRun:
             Cell(kind="fidelity", extractor="ultrasound", reference=reference, **start)
             for reference in self.references if method.synthesizes
         ]  # fmt: skip
-        mixes = ("real+synthetic", "synthetic") if method.synthesizes else ("real",)
-        utility = [Cell(kind="utility", mix=mix, backbone="resnet10t", augmentation="light", **start) for mix in mixes]
+        utility = [
+            Cell(kind="utility", backbone="resnet10t", augmentation=augmentation, **start, **mix)
+            for augmentation in self.augmentations
+            for mix in self._mixes(method)
+        ]
         for cell in [*fidelity, *utility]:
             if status != "ok":
                 yield PlannedCell(cell=cell, waits_for=f"generate {method.name} did not end ok")
@@ -97,6 +122,23 @@ class FakeRun:
                 yield self._fidelity(store, method, cell)
             else:
                 yield self._utility(store, method, cell)
+
+    def _mixes(self, method: FakeMethod) -> Iterator[dict[str, Any]]:
+        real, synthetic = self.doses
+        if method.synthesizes:
+            yield from ({"mix": mix} for mix in ("real+synthetic", "synthetic"))
+            if self.unmatched:
+                yield {"mix": "real+synthetic", "compute": "unmatched"}
+            for n in real:
+                for k in synthetic:
+                    yield {"mix": "real+synthetic", "balance": "sampling", "n_real": n, "n_synthetic": k}
+        elif method.name == REFERENCE_METHOD:
+            yield from ({"mix": "real", "balance": balance} for balance in self.controls)
+            yield from ({"mix": "real", "balance": "sampling", "n_real": n} for n in real if n)
+            if self.upper:
+                yield {"mix": "target"}
+        else:
+            yield {"mix": "real"}
 
     def _generate(self, store: Store, method: FakeMethod, repetition: int, status: Status) -> PlannedCell:
         cell = Cell(kind="generate", protocol=self.protocol, method=method.name, repetition=repetition)
@@ -114,9 +156,10 @@ class FakeRun:
 
     def _fidelity(self, store: Store, method: FakeMethod, cell: Cell) -> PlannedCell:
         metrics: dict[str, Any] = {
-            "fid": {"value": 12.5 + cell.repetition, "direction": "lower", "ratio": 2.0},
-            "kid": {"value": 0.0125, "direction": "lower", "std": 0.001, "subset_size": 12},
-        }
+            "fid": {"value": 12.5 + cell.repetition, "direction": "lower", "ratio": 2.0, "floor": 6.0, "floor_n": 15,
+                    "ci_low": 11.0, "ci_high": 15.0, "sd_reference": 0.5},
+            "kid": {"value": 0.0125, "direction": "lower", "std": 0.001, "subset_size": 12, "ratio": 3.0},
+        }  # fmt: skip
         if cell.reference == "heldout":
             metrics["recognition"] = {"value": 0.8, "direction": "higher", "n": 15}
         else:
@@ -125,7 +168,7 @@ class FakeRun:
                 "value": len(flagged) / 15, "direction": "lower", "n": 15, "flagged": list(flagged)
             }  # fmt: skip
         outputs = {
-            "extractor": "ultrasound", "weights_sha256": "ab", "n_real": 60, "n_synthetic": 15,
+            "extractor": "ultrasound", "weights_sha256": "ab", "n_real": 60, "n_synthetic": method.n_synthetic,
             "per_class": {"brain": {"fid": {"value": 20.0}, "kid": {"value": 0.02}}}, "warnings": ["60 images are few"],
         }  # fmt: skip
         return _commit(store, cell, outputs=outputs, metrics=metrics)
@@ -133,33 +176,39 @@ class FakeRun:
     def _utility(self, store: Store, method: FakeMethod, cell: Cell) -> PlannedCell:
         key = content_key(cell.model_dump())
         outputs = {"n_real": 60, "n_synthetic": 15, "steps": 600, "train_seconds": 4.0}
+        tracks = (TRACK,) if cell.mix == "target" else (TRACK, "heldout")
         with store.writing("utility", key) as scratch:
-            for track in (TRACK, "heldout"):
-                write_predictions(
-                    scratch / "predictions" / f"{track}.csv", _predictions(track, method.skill, cell.repetition)
-                )
-            scores: dict[str, Any] = {TRACK: {}, "heldout": {}}
+            for track in tracks:
+                right = self._right(method, cell, track)
+                write_predictions(scratch / "predictions" / f"{track}.csv", _predictions(track, right))
+            scores: dict[str, Any] = {track: {} for track in tracks}
             store.commit(scratch, _record(key, cell, outputs=outputs, scores=scores))
         return PlannedCell(cell=cell, key=key)
 
+    def _right(self, method: FakeMethod, cell: Cell, track: str) -> list[int]:
+        known = self.known.get((method.name, cell.balance, cell.repetition))
+        if known is not None and track == TRACK and cell.mix != "synthetic":
+            return known
+        skill = self.upper if cell.mix == "target" else method.skill
+        skill += sum(self.skills.get(name, 0) for name in (cell.mix, cell.balance, cell.compute, cell.augmentation))
+        skill += 0.004 * cell.n_real + 0.002 * cell.n_synthetic
+        drawn = np.random.default_rng(named_seed(track, cell.repetition)).random(N)
+        return [int(i) for i in np.flatnonzero(drawn < skill)]
 
-def _predictions(track: str, skill: float, repetition: int) -> pd.DataFrame:
-    """60 images of 20 patients in two centres; the same draw for every method, cut at its skill."""
-    generator = np.random.default_rng(named_seed(track, repetition))
-    n = 60
-    labels = [CLASSES[1 + i % 4] for i in range(n)]
-    right = generator.random(n) < skill
-    probabilities = np.full((n, len(CLASSES)), 0.1)
-    for i, label in enumerate(labels):
-        probabilities[i, CLASSES.index(label) if right[i] else 0] = 0.6
+
+def _predictions(track: str, right: list[int]) -> pd.DataFrame:
+    """60 images of 20 patients in two centres; what is not right is taken for `other`."""
+    probabilities = np.full((N, len(CLASSES)), 0.1)
+    for i, label in enumerate(LABELS):
+        probabilities[i, CLASSES.index(label) if i in right else 0] = 0.6
     identity = pd.DataFrame(
         {
-            "image_id": [f"{track}-{i}" for i in range(n)],
-            "patient_id": [f"p{i // 3}" for i in range(n)],
-            "center": [CENTERS[i // 30] for i in range(n)],
+            "image_id": [f"{track}-{i}" for i in range(N)],
+            "patient_id": [f"p{i // 3}" for i in range(N)],
+            "center": [CENTERS[i // 30] for i in range(N)],
         }
     )
-    return prediction_frame(identity, labels, probabilities)
+    return prediction_frame(identity, LABELS, probabilities)
 
 
 def _facts(method: FakeMethod) -> MethodFacts:
