@@ -23,6 +23,7 @@ from torchmetrics.functional.classification import (
     multiclass_calibration_error,
     multiclass_f1_score,
     multiclass_matthews_corrcoef,
+    multiclass_precision,
 )
 
 from benchmark.classes import CLASSES
@@ -93,6 +94,8 @@ def test_zero_division_decides_what_a_class_that_is_never_predicted_adds_to_the_
     as_zero = precision_score(labels, predicted, average="macro", zero_division=0)
     left_out = precision_score(labels, predicted, average="macro", zero_division=np.nan)
     assert (as_zero, left_out) == pytest.approx((0.25, 0.5))
+    theirs = multiclass_precision(torch.tensor(predicted), torch.tensor(labels), 5, average=None)
+    assert theirs.tolist() == [0.0, 0.5, 0.0, 0.0, 0.0]
     result = score(frame_of(["abdomen", "brain"], np.eye(5)[predicted]), replicates=0)
     assert result.metrics["precision_macro_present"].value == as_zero
     assert result.per_class is not None
@@ -137,6 +140,7 @@ def test_bins_of_confidence_hold_their_upper_edge_here_and_their_lower_edge_in_t
     assert _value(frame, "ece") == pytest.approx(ours)
 
 
+@pytest.mark.filterwarnings("ignore:No positive samples")
 def test_on_random_scores_both_readings_equal_torchmetrics(random_frame: Callable[[int, int], pd.DataFrame]) -> None:
     frame = random_frame(120, 3)
     reading, result = open_reading(frame), score(frame, replicates=0)

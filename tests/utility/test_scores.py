@@ -129,3 +129,12 @@ def test_one_cluster_alone_has_values_and_no_interval_and_says_why(frame_of: Bui
     metric = score(frame_of(["brain", "femur"] * 3, rows, ["one"] * 6)).metrics["accuracy"]
     assert (metric.value, metric.ci_low, metric.ci_high) == (0.0, None, None)
     assert "one cluster" in str(metric.reason)
+
+
+def test_replicates_that_are_all_but_constant_have_an_interval_within_the_range(frame_of: Build) -> None:
+    rows = np.full((8, 5), 0.2)  # the area is 1/2 in every replicate but those that lost a class
+    result = score(frame_of(["brain", "femur"] * 4, rows), replicates=200)
+    for name, metric in result.metrics.items():
+        if metric.ci_low is not None and metric.ci_high is not None:
+            low, high = metric.limits
+            assert low <= metric.ci_low <= metric.ci_high <= high, name
