@@ -4,16 +4,16 @@ Functions of arrays: nothing here knows a record, a cell or a file. `docs/statis
 """
 
 from benchmark.statistics.comparisons import holm, letters, mcnemar, separated, swap_test
+from benchmark.statistics.gains import GATE_LEVEL, gate_gain, paired_gain
 from benchmark.statistics.intervals import (
     Interval,
     Measured,
     bootstrap_interval,
     interval,
-    paired_gain,
     percentile_interval,
     stack,
 )
-from benchmark.statistics.power import GATE_LEVEL, smallest_detectable
+from benchmark.statistics.power import smallest_detectable
 from benchmark.statistics.resampling import cluster_counts, cluster_weights
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "bootstrap_interval",
     "cluster_counts",
     "cluster_weights",
+    "gate_gain",
     "holm",
     "interval",
     "letters",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtridf, stdtrit
 
 DEFINED_SHARE = 0.9
 """An interval is given only where at least this share of the replicates is defined."""
@@ -49,7 +49,7 @@ class Interval:
             the interval is about that one trained classifier and says nothing about another seed.
         reason: why something is undefined.
         se: standard error of the value.
-        df: degrees of freedom of the standard error.
+        df: degrees of freedom at which Student's t has the quantile that the interval was made with.
         level: nominal coverage.
     """
 
@@ -78,12 +78,11 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
     """Mean over repetitions and its interval over clusters and repetitions.
 
     With three repetitions a bootstrap over seeds covers far less than it says (it cannot leave the three values). So
-    two variances are estimated apart and added: that of the mean over repetitions when clusters are resampled, and
-    s^2 / S of the S points. The quantile is Student's t with the degrees of freedom of that sum (`_spread`). Where the
-    metric has limits the interval is Wilson's (J. Am. Statist. Ass. 22, 1927) at the effective number of images that
-    gives this variance (Korn and Graubard, Survey Methodology 24, 1998): it never leaves the limits and is lopsided
-    near them. Without limits it is value +- t * se. One repetition gives an interval over clusters alone, about that
-    one trained classifier. `docs/statistics.md` has the simulation that chose this form.
+    two variances are estimated apart and added: what the clusters do to all repetitions, and s^2 / S of the S points
+    (`Spread`). Without limits the interval is value +- quantile * se. Where the metric has limits it is Wilson's
+    (J. Am. Statist. Ass. 22, 1927) at the effective number of images that gives this variance (Korn and Graubard,
+    Survey Methodology 24, 1998): it never leaves the limits and is lopsided near them. One repetition gives an interval
+    over clusters alone, about that one trained classifier. `docs/statistics.md` has the simulation behind this form.
 
     Args:
         measured: S repetitions with shared replicates. NaN marks what is undefined.
@@ -102,13 +101,14 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
     if reason:
         return Interval(value, None, None, count, seed_sd, covers, reason, level=level)
     clusters = measured.clusters or replicates.shape[1]
-    variance, df = _spread(replicates, seed_sd, clusters)
-    quantile = float(stdtrit(df, (1 + level) / 2))
+    spread = spread_of(replicates, clusters, (seed_sd or 0.0) ** 2 / count, count - 1)
+    quantile = spread.quantile(level)
     if limits is None:
-        low, high = value - quantile * variance**0.5, value + quantile * variance**0.5
+        low, high = value - quantile * spread.se, value + quantile * spread.se
     else:
-        low, high = _wilson(value, variance, quantile, limits, clusters)
-    return Interval(value, low, high, count, seed_sd, covers, None, variance**0.5, df, level)
+        low, high = _wilson(value, spread.se, quantile, limits, clusters)
+    df = float(stdtridf((1 + level) / 2, quantile))
+    return Interval(value, low, high, count, seed_sd, covers, None, spread.se, df, level)
 
 
 bootstrap_interval = interval
@@ -127,34 +127,80 @@ def _why_unbounded(
     return None
 
 
-def _spread(replicates: NDArray[np.float64], seed_sd: float | None, clusters: int) -> tuple[float, float]:
-    """Variance of the mean over repetitions, and its degrees of freedom.
+@dataclass(frozen=True)
+class Spread:
+    """Two independent parts of the variance of a mean over repetitions, with their degrees of freedom.
 
-    The variance is Vc + s^2 / S. What is random in a single image and repetition is counted twice in it; that is kept,
-    because a t quantile at estimated degrees of freedom is a little too small. The degrees of freedom are those of
-    Satterthwaite (Biometrics Bulletin 2, 1946) for the sum without that double count, whose cluster part is the mean
-    covariance of two repetitions. A variance over clusters has 2 / (k + 2 / (C - 1)) of them, where k is the excess
-    kurtosis of the replicates (1 / C of that of the clusters' influences), so far as it exceeds its own standard error
-    sqrt(24 / R): few clusters that carry all errors are worth few degrees of freedom, not C - 1.
+    Attributes:
+        of_clusters: variance that the repetitions share because they see the same clusters.
+        df_of_clusters: degrees of freedom of its estimate.
+        of_seeds: s^2 / S; it also holds the image noise that each repetition has for itself. 0 for one repetition.
+        df_of_seeds: degrees of freedom of s^2.
+    """
+
+    of_clusters: float
+    df_of_clusters: float
+    of_seeds: float
+    df_of_seeds: float
+
+    @property
+    def se(self) -> float:
+        """Standard error of the mean."""
+        return (self.of_clusters + self.of_seeds) ** 0.5
+
+    def quantile(self, level: float) -> float:
+        """By how many standard errors the interval reaches from the value, one bound of the two-sided `level`.
+
+        Midway between two classical answers, of which the first is a little short and the second a little long when
+        one variance has two degrees of freedom. Satterthwaite (Biometrics Bulletin 2, 1946): t at the degrees of
+        freedom of the sum. MOVER (Zou and Donner, Statistics in Medicine 27, 2008): each part's own t times its own
+        standard error, added in squares. They agree where one part is all.
+        """
+        below = (1 + level) / 2
+        of_clusters = float(stdtrit(self.df_of_clusters, below))
+        if self.of_seeds == 0:
+            return of_clusters
+        variance = self.of_clusters + self.of_seeds
+        weight = self.of_clusters**2 / self.df_of_clusters + self.of_seeds**2 / self.df_of_seeds
+        satterthwaite = float(stdtrit(variance**2 / weight, below))
+        of_seeds = float(stdtrit(self.df_of_seeds, below))
+        mover = ((of_clusters**2 * self.of_clusters + of_seeds**2 * self.of_seeds) / variance) ** 0.5
+        return (satterthwaite + mover) / 2
+
+
+def spread_of(replicates: NDArray[np.float64], clusters: int, of_seeds: float, df_of_seeds: float) -> Spread:
+    """The variance of a mean over repetitions, from its replicates and the variance that its points show.
+
+    The part of the clusters is the mean covariance of two repetitions over the shared resamplings, not the variance of
+    their mean: that one also holds each repetition's own image noise, which s^2 holds already. Its degrees of freedom
+    are 2 / (k + 2 / (C - 1)). There k is the excess kurtosis of the replicates, which is 1 / C of that of the clusters'
+    influences, so far as it exceeds its own standard error sqrt(24 / R): a few clusters that carry all errors are worth
+    a few degrees of freedom, not C - 1. Points that happen to agree show less than their own image noise; then that
+    noise takes the place of s^2 / S.
+
+    Args:
+        replicates: (S, R) of one metric or difference, all defined.
+        clusters: number C of clusters.
+        of_seeds: s^2 / S of the points; 0 for one repetition.
+        df_of_seeds: degrees of freedom of s^2.
     """
     count, draws = replicates.shape
+    inflation = clusters / (clusters - 1)
     mean = np.mean(replicates, axis=0)
-    of_clusters = float(np.var(mean, ddof=1)) * clusters / (clusters - 1)
-    df_of_clusters = 2 / (max(_excess_kurtosis(mean) - (24 / draws) ** 0.5, 0.0) + 2 / (clusters - 1))
-    if seed_sd is None:
-        return of_clusters, df_of_clusters
-    of_seeds = seed_sd**2 / count
-    of_one = float(np.mean(np.var(replicates, axis=1, ddof=1))) * clusters / (clusters - 1)
-    shared = max((count * of_clusters - of_one) / (count - 1), 0.0)
-    weight = shared**2 / df_of_clusters + of_seeds**2 / (count - 1)
-    df = (shared + of_seeds) ** 2 / weight if weight > 0 else df_of_clusters
-    return of_clusters + of_seeds, df
+    of_mean = float(np.var(mean, ddof=1)) * inflation
+    df = 2 / (max(_excess_kurtosis(mean) - (24 / draws) ** 0.5, 0.0) + 2 / (clusters - 1))
+    if count == 1:
+        return Spread(of_mean, df, 0.0, 0.0)
+    of_one = float(np.mean(np.var(replicates, axis=1, ddof=1))) * inflation
+    shared = max((count * of_mean - of_one) / (count - 1), 0.0)
+    return Spread(shared, df, max(of_seeds, of_mean - shared), df_of_seeds)
 
 
 def _excess_kurtosis(values: NDArray[np.float64]) -> float:
     deviation = values - np.mean(values)
     second = float(np.mean(deviation**2))
-    return float(np.mean(deviation**4)) / second**2 - 3 if second > 0 else 0.0
+    # Values of order 1 that differ by rounding alone have no shape.
+    return float(np.mean(deviation**4)) / second**2 - 3 if second > 1e-24 else 0.0
 
 
 def _at_limit(value: float, limits: tuple[float, float]) -> bool:
@@ -162,7 +208,7 @@ def _at_limit(value: float, limits: tuple[float, float]) -> bool:
 
 
 def _wilson(
-    value: float, variance: float, quantile: float, limits: tuple[float, float], clusters: int
+    value: float, se: float, quantile: float, limits: tuple[float, float], clusters: int
 ) -> tuple[float, float]:
     """Wilson's interval of a mean on a range, at the number of images at which a proportion has this variance.
 
@@ -171,29 +217,11 @@ def _wilson(
     width = limits[1] - limits[0]
     share = min(max((value - limits[0]) / width, 0.0), 1.0)
     product = share * (1 - share)
-    per_image = 1 / clusters if _at_limit(value, limits) else variance / width**2 / product
+    per_image = 1 / clusters if _at_limit(value, limits) else (se / width) ** 2 / product
     pull = quantile**2 * per_image
     middle = (share + pull / 2) / (1 + pull)
     half = (pull * product + pull**2 / 4) ** 0.5 / (1 + pull)
     return limits[0] + width * max(middle - half, 0.0), limits[0] + width * min(middle + half, 1.0)
-
-
-def paired_gain(method: Measured, control: Measured, level: float = 0.95) -> Interval:
-    """Mean difference method - control, with its interval over shared clusters and repetitions.
-
-    Repetition s of both shares its utility seed and column r its resampling, so both are paired.
-
-    Raises:
-        ValueError: repetitions or replicates differ in number; pass the repetitions that both have.
-    """
-    if method.replicates.shape != control.replicates.shape:
-        raise ValueError(f"cannot pair {method.replicates.shape} with {control.replicates.shape} replicates")
-    difference = Measured(
-        method.points - control.points,
-        method.replicates - control.replicates,
-        min((known for known in (method.clusters, control.clusters) if known), default=None),
-    )
-    return interval(difference, level=level)
 
 
 def stack(

@@ -1,13 +1,10 @@
-"""What a target of this size can tell apart, and how sure the gate has to be."""
+"""What a target of this size can tell apart."""
 
 from __future__ import annotations
 
 from scipy.special import stdtrit
 
 from benchmark.statistics.intervals import Interval
-
-GATE_LEVEL = 0.99
-"""Level of the paired interval by which the gate calls a metric worse (`docs/statistics.md`: false alarms)."""
 
 
 def smallest_detectable(interval: Interval, power: float = 0.8) -> float | None:

@@ -17,6 +17,7 @@ from tests.simulation.world import CLUSTERS
 
 Floats = NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
+C1 = float(CLUSTERS - 1)
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,27 @@ class Sample:
 
     @cached_property
     def variances(self) -> tuple[Floats, Floats, Floats]:
-        """(B,) variance over clusters of the mean, its part that repetitions share, and s^2 / S."""
+        """(B,) variance over clusters of the mean, its part that repetitions share, and s^2 / S.
+
+        Like the default, the last is never less than the image noise of the repetitions.
+        """
         inflation, count = CLUSTERS / (CLUSTERS - 1), self.repetitions
         of_clusters = self.mean.var(axis=-1, ddof=1) * inflation
         if count == 1:
             return of_clusters, of_clusters, np.zeros_like(of_clusters)
         of_one = self.replicates.var(axis=-1, ddof=1).mean(axis=1) * inflation
         shared = np.maximum((count * of_clusters - of_one) / (count - 1), 0)
-        return of_clusters, shared, self.points.var(axis=1, ddof=1) / count
+        of_seeds = np.maximum(self.points.var(axis=1, ddof=1) / count, of_clusters - shared)
+        return of_clusters, shared, of_seeds
 
     @cached_property
-    def spread(self) -> tuple[Floats, Floats]:
-        """(B,) variance and degrees of freedom of the default."""
-        of_clusters, shared, of_seeds = self.variances
+    def df_of_clusters(self) -> Floats:
+        """(B,) degrees of freedom of the variance over clusters, from the kurtosis of the replicates."""
         deviation = self.mean - self.mean.mean(axis=-1, keepdims=True)
         second = (deviation**2).mean(axis=-1)
         kurtosis = np.where(second > 0, (deviation**4).mean(axis=-1) / np.where(second > 0, second, 1) ** 2 - 3, 0)
         excess = np.maximum(kurtosis - np.sqrt(24 / self.replicates.shape[-1]), 0)
-        df_of_clusters = 2 / (excess + 2 / (CLUSTERS - 1))
-        return of_clusters + of_seeds, _satterthwaite(shared, of_seeds, df_of_clusters, self.repetitions)
+        return 2 / (excess + 2 / (CLUSTERS - 1))
 
 
 def clusters_alone(sample: Sample) -> Bounds:
@@ -102,93 +105,117 @@ def clusters_and_seeds(sample: Sample) -> Bounds:
 def mover(sample: Sample) -> Bounds:
     """Percentiles over clusters and Student's t over repetitions, distances added in squares (Zou and Donner 2008)."""
     low, high = sample.percentiles
-    _, _, of_seeds = sample.variances
-    half = stdtrit(max(sample.repetitions - 1, 1), sample.tail) * np.sqrt(of_seeds)
+    half = stdtrit(max(sample.repetitions - 1, 1), sample.tail) * np.sqrt(sample.variances[2])
     return (
         sample.value - np.hypot(np.maximum(sample.value - low, 0), half),
         sample.value + np.hypot(np.maximum(high - sample.value, 0), half),
     )
 
 
-def normal(sample: Sample) -> Bounds:
+def twice_normal(sample: Sample) -> Bounds:
     """Vc + s^2 / S with a normal quantile."""
     of_clusters, _, of_seeds = sample.variances
-    return _symmetric(sample, of_clusters + of_seeds, np.full(len(sample.points), ndtri(sample.tail)))
+    return _symmetric(sample, ndtri(sample.tail) * np.sqrt(of_clusters + of_seeds))
 
 
-def satterthwaite(sample: Sample) -> Bounds:
+def twice(sample: Sample) -> Bounds:
     """Vc + s^2 / S with its Satterthwaite degrees of freedom, C - 1 and S - 1."""
     of_clusters, _, of_seeds = sample.variances
-    df = _satterthwaite(of_clusters, of_seeds, np.full_like(of_clusters, CLUSTERS - 1), sample.repetitions)
-    return _symmetric(sample, of_clusters + of_seeds, stdtrit(df, sample.tail))
+    return _symmetric(sample, half_satterthwaite(of_clusters, C1, of_seeds, sample.repetitions - 1, sample.tail))
 
 
-def counted_once(sample: Sample) -> Bounds:
-    """The same without the double count of image noise: the covariance of repetitions in the place of Vc."""
+def once(sample: Sample) -> Bounds:
+    """The same with the covariance of repetitions in the place of Vc, which does not count image noise twice."""
     _, shared, of_seeds = sample.variances
-    df = _satterthwaite(shared, of_seeds, np.full_like(shared, CLUSTERS - 1), sample.repetitions)
-    return _symmetric(sample, shared + of_seeds, stdtrit(df, sample.tail))
+    return _symmetric(sample, half_satterthwaite(shared, C1, of_seeds, sample.repetitions - 1, sample.tail))
 
 
-def counted_twice(sample: Sample) -> Bounds:
-    """The variance of `satterthwaite` with the degrees of freedom of `counted_once`."""
-    of_clusters, shared, of_seeds = sample.variances
-    df = _satterthwaite(shared, of_seeds, np.full_like(shared, CLUSTERS - 1), sample.repetitions)
-    return _symmetric(sample, of_clusters + of_seeds, stdtrit(df, sample.tail))
+def once_mover(sample: Sample) -> Bounds:
+    """The same variances, each with its own t, added in squares."""
+    _, shared, of_seeds = sample.variances
+    return _symmetric(sample, half_mover(shared, C1, of_seeds, sample.repetitions - 1, sample.tail))
 
 
-def default_symmetric(sample: Sample) -> Bounds:
-    """The default without Wilson's form: value +- t * se, cut at the limits."""
-    variance, df = sample.spread
-    return _symmetric(sample, variance, stdtrit(df, sample.tail))
+def midway(sample: Sample) -> Bounds:
+    """Midway between `once` and `once_mover`."""
+    _, shared, of_seeds = sample.variances
+    return _symmetric(sample, half_midway(shared, C1, of_seeds, sample.repetitions - 1, sample.tail))
+
+
+def midway_kurtosis(sample: Sample) -> Bounds:
+    """The same with the degrees of freedom of the clusters from the kurtosis of the replicates."""
+    return _symmetric(sample, default_half(sample))
 
 
 def default_logit(sample: Sample) -> Bounds:
     """The default with a logit transformation (delta method) in the place of Wilson's form."""
-    variance, df = sample.spread
+    half = default_half(sample)
     if not sample.bounded:
-        return _symmetric(sample, variance, stdtrit(df, sample.tail))
+        return _symmetric(sample, half)
     inside = np.clip(sample.value, 1e-6, 1 - 1e-6)
-    half = np.minimum(stdtrit(df, sample.tail) * np.sqrt(variance) / (inside * (1 - inside)), 500)
-    return expit(logit(inside) - half), expit(logit(inside) + half)
+    reach = np.minimum(half / (inside * (1 - inside)), 500)
+    return expit(logit(inside) - reach), expit(logit(inside) + reach)
 
 
 def default(sample: Sample) -> Bounds:
     """What `benchmark.statistics.interval` gives."""
-    variance, df = sample.spread
-    quantile = stdtrit(df, sample.tail)
+    half = default_half(sample)
     if not sample.bounded:
-        return _symmetric(sample, variance, quantile)
+        return _symmetric(sample, half)
     product = sample.value * (1 - sample.value)
     inside = np.minimum(sample.value, 1 - sample.value) >= 1e-9
-    pull = quantile**2 * np.where(inside, variance / np.where(inside, product, 1), 1 / CLUSTERS)
+    at_limit = stdtrit(sample.df_of_clusters, sample.tail) ** 2 / CLUSTERS
+    pull = np.where(inside, half**2 / np.where(inside, product, 1), at_limit)
     middle = (sample.value + pull / 2) / (1 + pull)
-    half = np.sqrt(pull * product + pull**2 / 4) / (1 + pull)
-    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)
+    reach = np.sqrt(pull * product + pull**2 / 4) / (1 + pull)
+    return np.maximum(middle - reach, 0), np.minimum(middle + reach, 1)
+
+
+def default_half(sample: Sample) -> Floats:
+    """(B,) quantile times standard error of the default."""
+    _, shared, of_seeds = sample.variances
+    return half_midway(shared, sample.df_of_clusters, of_seeds, sample.repetitions - 1, sample.tail)
 
 
 CANDIDATES: dict[str, Callable[[Sample], Bounds]] = {
-    "percentiles over clusters": clusters_alone,
-    "bootstrap of clusters and seeds": clusters_and_seeds,
-    "MOVER": mover,
-    "sum, normal quantile": normal,
-    "sum, Satterthwaite": satterthwaite,
-    "noise counted once, Satterthwaite": counted_once,
-    "sum, Satterthwaite of noise counted once": counted_twice,
-    "that with kurtosis, symmetric": default_symmetric,
-    "that with kurtosis, logit": default_logit,
-    "that with kurtosis, Wilson (default)": default,
+    "A. percentiles over clusters": clusters_alone,
+    "B. bootstrap of clusters and seeds": clusters_and_seeds,
+    "C. percentiles and t, MOVER": mover,
+    "D. Vc + s²/S, normal": twice_normal,
+    "E. Vc + s²/S, Satterthwaite": twice,
+    "F. noise counted once, Satterthwaite": once,
+    "G. noise counted once, MOVER": once_mover,
+    "H. midway between F and G": midway,
+    "I. H with df from kurtosis": midway_kurtosis,
+    "J. I with logit": default_logit,
+    "K. I with Wilson (default)": default,
 }
 
 
-def _satterthwaite(of_clusters: Floats, of_seeds: Floats, df_of_clusters: Floats, repetitions: int) -> Floats:
-    if repetitions == 1:
-        return df_of_clusters
-    weight = of_clusters**2 / df_of_clusters + of_seeds**2 / (repetitions - 1)
+def half_midway(of_clusters: Floats, df: Floats | float, of_seeds: Floats, df_of_seeds: int, tail: float) -> Floats:
+    """(B,) mean of the two distances below."""
+    parts = (of_clusters, df, of_seeds, df_of_seeds, tail)
+    return (half_satterthwaite(*parts) + half_mover(*parts)) / 2
+
+
+def half_satterthwaite(
+    of_clusters: Floats, df: Floats | float, of_seeds: Floats, df_of_seeds: int, tail: float
+) -> Floats:
+    """(B,) t at the degrees of freedom of the sum, times its standard error."""
+    if df_of_seeds == 0:
+        return stdtrit(df, tail) * np.sqrt(of_clusters)
+    weight = of_clusters**2 / df + of_seeds**2 / df_of_seeds
     known = weight > 0
-    return np.where(known, (of_clusters + of_seeds) ** 2 / np.where(known, weight, 1), df_of_clusters)
+    of_sum = np.where(known, (of_clusters + of_seeds) ** 2 / np.where(known, weight, 1), 1)
+    return stdtrit(of_sum, tail) * np.sqrt(of_clusters + of_seeds)
 
 
-def _symmetric(sample: Sample, variance: Floats, quantile: Floats) -> Bounds:
-    low, high = sample.value - quantile * np.sqrt(variance), sample.value + quantile * np.sqrt(variance)
+def half_mover(of_clusters: Floats, df: Floats | float, of_seeds: Floats, df_of_seeds: int, tail: float) -> Floats:
+    """(B,) the distances of both parts, each with its own t, added in squares."""
+    of_repetitions = stdtrit(df_of_seeds, tail) if df_of_seeds else 0.0
+    return np.sqrt(stdtrit(df, tail) ** 2 * of_clusters + of_repetitions**2 * of_seeds)
+
+
+def _symmetric(sample: Sample, half: Floats) -> Bounds:
+    low, high = sample.value - half, sample.value + half
     return (np.maximum(low, 0), np.minimum(high, 1)) if sample.bounded else (low, high)

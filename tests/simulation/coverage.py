@@ -89,6 +89,7 @@ def simulate(worlds: Iterable[World], trials: int, seed: int = 1) -> Results:
         for start in range(0, trials, BLOCK):
             boards = draw(world, min(BLOCK, trials - start), generator)
             _count(results, world, boards, truths, generator)
+        _compare_jackknife(results, draw(world, BLOCK, generator), generator)
     return results
 
 
@@ -97,7 +98,6 @@ def _count(
 ) -> None:
     of_clusters = measure(boards, fast.of_clusters(REPLICATES, generator), fast.auroc_of_clusters)
     of_images = measure(boards, fast.of_images(REPLICATES // 5, generator), fast.auroc)
-    left_out = measure(boards, fast.left_out(), fast.auroc_of_clusters)
     for metric, count in product(METRICS, REPETITIONS):
         own = of_this_classifier(boards, metric)
         truth = own if count == 1 else truths[metric]
@@ -108,11 +108,16 @@ def _count(
         results.tallies[world, metric, count, IMAGES].add(*default(images), truth)
         results.tallies[world, metric, count, IMAGES_PERCENTILES].add(*images.percentiles, truth)
         results.tallies[world, metric, count, OVER_SEEDS].add(*default(sample), truths[metric])
-        deleted = part(left_out[metric], metric, count)
-        jackknife = np.sqrt(deleted.mean.var(axis=-1) * (deleted.mean.shape[-1] - 1))
-        bootstrap = np.sqrt(sample.variances[0])
-        known = bootstrap > 0
-        results.ratios[metric].append(jackknife[known] / bootstrap[known])
+
+
+def _compare_jackknife(results: Results, boards: Boards, generator: np.random.Generator) -> None:
+    bootstrap = measure(boards, fast.of_clusters(REPLICATES, generator), fast.auroc_of_clusters)
+    jackknife = measure(boards, fast.left_out(), fast.auroc_of_clusters)
+    for metric, count in product(METRICS, REPETITIONS):
+        deleted = part(jackknife[metric], metric, count).mean
+        error = np.sqrt(part(bootstrap[metric], metric, count).variances[0])
+        known = error > 0
+        results.ratios[metric].append(np.sqrt(deleted.var(axis=-1) * (deleted.shape[-1] - 1))[known] / error[known])
 
 
 def measure(

@@ -1,0 +1,201 @@
+"""How often a board separates and the gate fires, rightly or not: `python -m tests.simulation.decisions --trials 2000`.
+
+Prints the Markdown tables of `docs/statistics.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtridf, stdtrit
+
+from benchmark.statistics import GATE_LEVEL, swap_test
+from benchmark.statistics.gains import PAIRED_SHARE
+from tests.simulation import fast
+from tests.simulation.candidates import Floats, Sample, default, default_half, half_midway
+from tests.simulation.world import CLASSES, CLUSTERS, Boards, World, draw, layout
+
+ACCURACY = 0.75
+CORRELATIONS = (0.0, 0.3, 0.7)
+SEED_SDS = (0.05, 0.08)
+REPETITIONS = (3, 5)
+LEVELS = (0.95, 0.98, 0.99, 0.995)
+TOLERANCES = {"accuracy": 0.02, "macro-F": 0.02, "AUROC": 0.01}
+PERMUTATIONS = 999
+REPLICATES = 500
+BLOCK = 100
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Correlation within clusters, standard deviation over seeds, repetitions."""
+
+    icc: float
+    seed_sd: float
+    repetitions: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What B trials of a setting gave.
+
+    Attributes:
+        p: (B,) p of the permutation of accuracy.
+        excludes: (B,) whether the 95 % interval of the gain in accuracy excludes 0.
+        fires: (L, B) whether the gate fires, at each of `LEVELS`.
+        detectable: (B,) smallest detectable difference in accuracy.
+    """
+
+    p: Floats
+    excludes: NDArray[np.bool_]
+    fires: NDArray[np.bool_]
+    detectable: Floats
+
+    @property
+    def separated(self) -> NDArray[np.bool_]:
+        """(B,) whether the board separates the two (one comparison: Holm changes nothing)."""
+        return (self.p <= ALPHA) & self.excludes
+
+
+def simulate(setting: Setting, drop: float, trials: int, seed: int = 1) -> Outcome:
+    """Compare a method with a control that is better by `drop` in accuracy, seeds drawn independently."""
+    seeded = [seed, *(round(1000 * part) for part in (setting.icc, setting.seed_sd, setting.repetitions, drop))]
+    generator = np.random.default_rng(seeded)
+    world = World((ACCURACY - drop, ACCURACY), setting.icc, setting.seed_sd, setting.repetitions)
+    blocks = []
+    for start in range(0, trials, BLOCK):
+        boards = draw(world, min(BLOCK, trials - start), generator)
+        blocks.append(_decide(boards, fast.of_clusters(REPLICATES, generator), generator))
+    return Outcome(
+        *(np.concatenate(parts, axis=-1) for parts in zip(*(vars(block).values() for block in blocks), strict=True))
+    )
+
+
+def _decide(boards: Boards, weights: fast.Array, generator: np.random.Generator) -> Outcome:
+    values = {
+        "accuracy": fast.accuracy(boards, weights).astype(np.float64),
+        "macro-F": fast.macro_f(boards, weights).astype(np.float64),
+        "AUROC": fast.auroc_of_clusters(boards, weights).astype(np.float64),
+    }
+    accuracy = gain(values["accuracy"])
+    low, high = default(accuracy)
+    fires = [
+        np.any([worse(values[name], tolerance, level) for name, tolerance in TOLERANCES.items()], axis=0)
+        for level in LEVELS
+    ]
+    return Outcome(permuted(boards, generator), (low > 0) | (high < 0), np.stack(fires), detectable(accuracy))
+
+
+def gain(values: Floats) -> Sample:
+    """The difference of both methods from (B, 2, S, 1 + R) points and replicates."""
+    difference = values[:, 0] - values[:, 1]
+    return Sample(difference[..., 0], difference[..., 1:], bounded=False)
+
+
+def worse(values: Floats, tolerance: float, level: float) -> NDArray[np.bool_]:
+    """(B,) the gate's rule for one metric."""
+    difference = gain(values)
+    return (difference.value < -tolerance) & (difference.value + gate_half(values, level) < 0)
+
+
+def gate_half(values: Floats, level: float) -> Floats:
+    """(B,) half the width of `benchmark.statistics.gate_gain`; a test holds the two together."""
+    difference = gain(values)
+    count = difference.repetitions
+    paired_tail = (1 + level) / 2 if count == 1 else 1 - PAIRED_SHARE * (1 - level) / 2
+    paired = default_half(replace(difference, level=2 * paired_tail - 1))
+    if count == 1:
+        return paired
+    of_mean, shared, _ = difference.variances
+    of_seeds = np.maximum(values[..., 0].var(axis=-1, ddof=1).sum(axis=1) / count, of_mean - shared)
+    tail = 1 - (1 - PAIRED_SHARE) * (1 - level) / 2
+    parts = (shared, difference.df_of_clusters, of_seeds, 2 * (count - 1))
+    return np.minimum(paired, half_midway(*parts, tail))
+
+
+def detectable(difference: Sample) -> Floats:
+    """(B,) `benchmark.statistics.smallest_detectable`; a test holds the two together."""
+    half = default_half(difference)
+    error = np.sqrt(difference.variances[1] + difference.variances[2])
+    return half + stdtrit(stdtridf(difference.tail, half / error), 0.8) * error
+
+
+def permuted(boards: Boards, generator: np.random.Generator) -> Floats:
+    """(B,) p of `swap_test` on accuracy."""
+    right = boards.right[..., layout()]
+    clusters = np.repeat(np.arange(CLUSTERS), CLASSES).reshape(CLUSTERS, CLASSES)[layout()]
+    seeds = generator.integers(0, 2**31, len(right))
+    return np.array(
+        [swap_test(one[0], one[1], clusters, PERMUTATIONS, int(seed)) for one, seed in zip(right, seeds, strict=True)]
+    )
+
+
+def _percent(hits: NDArray[np.bool_]) -> str:
+    return f"{100 * np.mean(hits):.1f}"
+
+
+def null_table(null: dict[Setting, Outcome]) -> str:
+    """How often identical methods are separated, and the gate fires."""
+    heads = ["S", "ICC", "seed SD", "permutation alone", "interval alone", "separated"]
+    rows = [_row([*heads, *(f"gate at {100 * level:g} %" for level in LEVELS)]), "|---" * (6 + len(LEVELS)) + "|"]
+    for setting, outcome in null.items():
+        hits = [outcome.p <= ALPHA, outcome.excludes, outcome.separated, *outcome.fires]
+        rows.append(_row([*_shown(setting), *(f"{100 * np.mean(hit):.1f}" for hit in hits)]))
+    return "\n".join(rows)
+
+
+def drop_table(null: dict[Setting, Outcome], settings: list[Setting], trials: int, seed: int) -> str:
+    """How often the gate finds a true drop of twice max(tolerance, smallest detectable difference)."""
+    heads = ["S", "ICC", "seed SD", "smallest detectable (points)", "true drop (points)", "gate fires (%)"]
+    rows = [_row(heads), "|---" * len(heads) + "|"]
+    for setting in settings:
+        least = float(np.median(null[setting].detectable))
+        drop = 2 * max(TOLERANCES["accuracy"], least)
+        fired = simulate(setting, drop, trials, seed).fires[LEVELS.index(GATE_LEVEL)]
+        cells = [100 * least, 100 * drop, 100 * float(np.mean(fired))]
+        rows.append(_row([*_shown(setting), *(f"{cell:.1f}" for cell in cells)]))
+    return "\n".join(rows)
+
+
+def p_table(null: dict[Setting, Outcome]) -> str:
+    """The distribution of p of two exchangeable methods."""
+    values = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75)
+    rows = [_row(["ICC", *(f"p <= {value:g}" for value in values)]), "|---" * (1 + len(values)) + "|"]
+    for setting, outcome in null.items():
+        if setting.seed_sd == 0:
+            rows.append(_row([f"{setting.icc:.1f}", *(f"{np.mean(outcome.p <= value):.3f}" for value in values)]))
+    return "\n".join(rows)
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _shown(setting: Setting) -> list[str]:
+    return [str(setting.repetitions), f"{setting.icc:.1f}", f"{setting.seed_sd:.2f}"]
+
+
+def main() -> None:
+    """Run all settings and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    grid = [Setting(icc, sd, count) for count, icc, sd in product(REPETITIONS, CORRELATIONS, SEED_SDS)]
+    # One repetition compares two given classifiers: they are identical where they are equally accurate.
+    alone = [Setting(icc, 0.0, 1) for icc in CORRELATIONS]
+    unseen = [Setting(icc, sd, 1) for icc, sd in product(CORRELATIONS, SEED_SDS)]
+    null = {setting: simulate(setting, 0.0, options.trials, options.seed) for setting in [*grid, *alone, *unseen]}
+    print(f"Identical methods, {options.trials} boards, in percent\n\n{null_table(null)}\n")
+    print(f"True drops\n\n{drop_table(null, [*grid, *alone], options.trials, options.seed)}\n")
+    print(f"Share of p, exchangeable methods\n\n{p_table(null)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
