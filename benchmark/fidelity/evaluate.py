@@ -1,4 +1,4 @@
-"""Two sets of images or features -> FID and KID, pooled and per class, with everything needed to read them."""
+"""Two sets of images or features -> FID, KID and more, pooled and per class, with everything needed to read them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.fidelity.distance import TORCH_FIDELITY_SEED, frechet_distance, kernel_distance
+from benchmark.fidelity.distance import TORCH_FIDELITY_SEED, frechet_distance, kernel_distance, squared_mmd
+from benchmark.fidelity.extrapolation import frechet_infinity
 from benchmark.fidelity.features import Progress, extract
+from benchmark.fidelity.floor import Distance, Features, Split, draw_splits, floor
+from benchmark.fidelity.manifold import manifold
+from benchmark.fidelity.results import FidelityResult, Metric, SetDistances
+from benchmark.fidelity.uncertainty import INTERVAL, spreads
 
 if TYPE_CHECKING:
     from benchmark.fidelity.extractors import Extractor
 
 FID_DEFINITION = "Frechet distance of Gaussians fitted to the features, unbiased covariances (Heusel et al. 2017)"
 KID_DEFINITION = "unbiased squared MMD, kernel (x.y/d+1)^3, mean over subsets (Binkowski et al. 2018)"
+INFINITY_DEFINITION = "intercept of FID over 1/n (Chong and Forsyth 2020)"
+MANIFOLD_DEFINITIONS = {
+    "precision": "share of synthetic images in the real manifold of k-th neighbours (Kynkaanniemi et al. 2019)",
+    "recall": "share of real images in the synthetic manifold of k-th neighbours (Kynkaanniemi et al. 2019)",
+    "density": "real neighbourhoods that a synthetic image lies in, over k: may exceed 1 (Naeem et al. 2020)",
+    "coverage": "share of real images with a synthetic image in their neighbourhood (Naeem et al. 2020)",
+}
 FEW_IMAGES = 1000
 
 
 class FidelityOptions(BaseModel):
-    """What may be varied; the defaults are torch-fidelity's.
+    """What may be varied; the defaults of KID are torch-fidelity's.
 
     Attributes:
         kid_subsets, kid_subset_size: subsets of KID; the size is lowered to the smaller set.
-        seed: seed of the subsets of KID and of the splits of the floor.
-        floor_splits: random splits of the real set that the floor is averaged over; 0 leaves the floor out.
+        seed: seed of the subsets of KID, of the splits of the floor, of what intervals leave out.
+        floor_splits: random splits by patient that the floor is averaged over; 0 leaves the floor out.
+        replicates: replicates of the intervals of the pooled distances; 0 leaves them out.
+        k: neighbours of precision, recall, density and coverage; 0 leaves them out.
         batch_size: images a forward pass.
     """
 
@@ -37,91 +51,39 @@ class FidelityOptions(BaseModel):
     kid_subset_size: int = 1000
     seed: int = TORCH_FIDELITY_SEED
     floor_splits: int = 5
+    replicates: int = 500
+    k: int = 5
     batch_size: int = 64
-
-
-class Metric(BaseModel):
-    """One distance. `value` is None where it is undefined, and `reason` says why.
-
-    Of FID, `floor` is the distance between two halves of the real set with `floor_n` images each, and `ratio`
-    the distance between real and synthetic at that same n, over the floor: 1 cannot be told from real.
-    Of KID, `std` is the spread over `subsets` subsets of `subset_size` images.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    value: float | None
-    reason: str | None = None
-    direction: str = "lower"
-    definition: str
-    std: float | None = None
-    subsets: int | None = None
-    subset_size: int | None = None
-    floor: float | None = None
-    floor_n: int | None = None
-    ratio: float | None = None
-
-
-class SetDistances(BaseModel):
-    """FID and KID of one pair of sets, with their sizes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    n_real: int
-    n_synthetic: int
-    fid: Metric
-    kid: Metric
-
-
-class FidelityResult(BaseModel):
-    """Fidelity of a synthetic set: pooled, per class, with what it was measured by."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    extractor: dict[str, str | int]
-    pooled: SetDistances
-    per_class: dict[str, SetDistances]
-    warnings: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The format of `fulora-bench fidelity --json`; fields that do not apply to a metric are left out."""
-        identity = dict(self.extractor)
-        return {
-            "extractor": identity.pop("name"),
-            **identity,
-            "n_real": self.pooled.n_real,
-            "n_synthetic": self.pooled.n_synthetic,
-            "metrics": _metrics(self.pooled),
-            "per_class": {
-                label: {"n_real": pair.n_real, "n_synthetic": pair.n_synthetic, **_metrics(pair)}
-                for label, pair in self.per_class.items()
-            },
-            "warnings": list(self.warnings),
-        }
-
-
-def _metrics(pair: SetDistances) -> dict[str, dict[str, Any]]:
-    found = {}
-    for name, metric in (("fid", pair.fid), ("kid", pair.kid)):
-        fields = metric.model_dump(exclude_none=True)
-        found[name] = {"value": metric.value, **{key: fields[key] for key in fields if key != "value"}}
-    return found
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features of one set, float32 (n, d), and the label of each image where there are labels."""
+    """Features of one set.
+
+    Attributes:
+        features: float32 (n, d).
+        labels: of each image, where there are labels.
+        clusters: patient of each image; without it every image is one of its own.
+    """
 
     features: NDArray[np.float32]
     labels: Sequence[str] | None = None
+    clusters: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.labels is not None and len(self.labels) != len(self.features):
-            raise ValueError(f"{len(self.labels)} labels for {len(self.features)} images")
+        for name, values in (("labels", self.labels), ("clusters", self.clusters)):
+            if values is not None and len(values) != len(self.features):
+                raise ValueError(f"{len(values)} {name} for {len(self.features)} images")
 
-    def of(self, label: str) -> NDArray[np.float32]:
-        """The features of one label's images."""
-        return self.features[np.asarray(self.labels) == label]
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """(n,) the patient of each image, or its position."""
+        return np.asarray(range(len(self.features)) if self.clusters is None else self.clusters).astype(str)
+
+    def of(self, label: str) -> FeatureSet:
+        """The images of one label."""
+        where = np.flatnonzero(np.asarray(self.labels) == label)
+        return FeatureSet(self.features[where], clusters=self.patients[where].tolist())
 
 
 @dataclass(frozen=True)
@@ -157,61 +119,118 @@ def fidelity_from_features(
     synthetic: FeatureSet,
     extractor: dict[str, str | int],
     options: FidelityOptions | None = None,
+    pool: FeatureSet | None = None,
 ) -> FidelityResult:
-    """As `fidelity`, from features; `extractor` is what `Extractor.describe` gave.
+    """As `fidelity`, from features.
 
-    Classes are those of the real set, in the order of their names, where both sets have labels. A class
-    without at least two images on both sides has the value None and a reason.
+    Args:
+        real: the reference.
+        synthetic: what is measured.
+        extractor: what `Extractor.describe` gave.
+        options: what may be varied.
+        pool: real images of the reference's own population whose halves give the floor; default: the reference.
+
+    Returns:
+        Distances pooled and per class. Classes are those of the real set, in the order of their names, where both sets
+        have labels. A class without at least two images on both sides has the value None and a reason.
     """
     chosen = options or FidelityOptions()
-    pooled = _distances(real.features, synthetic.features, chosen)
+    pooled = _distances(real, synthetic, pool or real, chosen)
+    if chosen.replicates and pooled.fid.value is not None:
+        pooled = _with_intervals(pooled, real, synthetic, chosen)
     per_class = {}
     if real.labels is not None and synthetic.labels is not None:
         for label in sorted(set(real.labels) | set(synthetic.labels)):
-            per_class[label] = _distances(real.of(label), synthetic.of(label), chosen)
+            from_pool = pool.of(label) if pool is not None and pool.labels is not None else real.of(label)
+            per_class[label] = _distances(real.of(label), synthetic.of(label), from_pool, chosen)
     return FidelityResult(
-        extractor=extractor, pooled=pooled, per_class=per_class, warnings=_warnings(pooled, per_class, real)
+        extractor=extractor,
+        pooled=pooled,
+        per_class=per_class,
+        further=_further(real, synthetic, chosen),
+        warnings=_warnings(pooled, per_class, real),
     )
 
 
-def _distances(real: NDArray[np.float32], synthetic: NDArray[np.float32], options: FidelityOptions) -> SetDistances:
-    n_real, n_synthetic = len(real), len(synthetic)
-    if min(n_real, n_synthetic) < 2:
-        reason = f"needs two images on each side; there are {n_real} real and {n_synthetic} synthetic"
+def _distances(real: FeatureSet, synthetic: FeatureSet, pool: FeatureSet, options: FidelityOptions) -> SetDistances:
+    a, b = real.features, synthetic.features
+    if min(len(a), len(b)) < 2:
+        reason = f"needs two images on each side; there are {len(a)} real and {len(b)} synthetic"
         undefined = [Metric(value=None, reason=reason, definition=text) for text in (FID_DEFINITION, KID_DEFINITION)]
-        return SetDistances(n_real=n_real, n_synthetic=n_synthetic, fid=undefined[0], kid=undefined[1])
-    kernel = kernel_distance(real, synthetic, options.kid_subsets, options.kid_subset_size, options.seed)
+        return SetDistances(n_real=len(a), n_synthetic=len(b), fid=undefined[0], kid=undefined[1])
+    kernel = kernel_distance(a, b, options.kid_subsets, options.kid_subset_size, options.seed)
+    splits = draw_splits(pool.patients, len(a), len(b), options.floor_splits, options.seed)
     kid = Metric(
         value=kernel.value,
         definition=KID_DEFINITION,
         std=kernel.std,
         subsets=kernel.subsets,
         subset_size=kernel.subset_size,
+        **_floor(squared_mmd, (pool.features, a, b), splits),
     )
-    floor = _floor(real, synthetic, options)
-    fid = Metric(value=frechet_distance(real, synthetic), definition=FID_DEFINITION, **floor)
-    return SetDistances(n_real=n_real, n_synthetic=n_synthetic, fid=fid, kid=kid)
+    fid = Metric(
+        value=frechet_distance(a, b),
+        definition=FID_DEFINITION,
+        **_floor(frechet_distance, (pool.features, a, b), splits),
+    )
+    return SetDistances(n_real=len(a), n_synthetic=len(b), fid=fid, kid=kid)
 
 
-def _floor(real: NDArray[np.float32], synthetic: NDArray[np.float32], options: FidelityOptions) -> dict[str, Any]:
-    """What FID gives between real and real, and how far synthetic lies above it at the same n.
-
-    FID falls with n, so a floor counts only at its own n: both sides take `floor_n` images against the same
-    half of the real set. At most 500, where the bias of either side is alike and the cost still small.
-    """
-    n = min(len(real) // 2, len(synthetic), 500)
-    if n < 2 or options.floor_splits < 1:
+def _floor(distance: Distance, sets: tuple[Features, Features, Features], splits: list[Split]) -> dict[str, Any]:
+    if not splits:
         return {}
-    random = np.random.default_rng(options.seed)
-    floors, values = [], []
-    for _ in range(options.floor_splits):
-        order = random.permutation(len(real))
-        reference, other = real[order[:n]], real[order[n : 2 * n]]
-        floors.append(frechet_distance(reference, other))
-        values.append(frechet_distance(reference, synthetic[random.permutation(len(synthetic))[:n]]))
-    floor = float(np.mean(floors))
-    ratio = float(np.mean(values)) / floor if floor > 0 else None
-    return {"floor": floor, "floor_n": n, "ratio": ratio}
+    found = floor(*sets, splits=splits, distance=distance)
+    told: dict[str, Any] = {
+        "floor": found.real,
+        "floor_sd": found.real_sd,
+        "floor_n": found.n,
+        "floor_splits": found.splits,
+        "ratio": found.ratio,
+    }
+    if found.ratio is None:
+        told["ratio_reason"] = "the floor lies within its spread of 0: halves of real images cannot be told apart"
+    return told
+
+
+def _with_intervals(
+    pair: SetDistances, real: FeatureSet, synthetic: FeatureSet, options: FidelityOptions
+) -> SetDistances:
+    found = spreads(real.features, synthetic.features, real.patients, options.replicates, options.seed)
+    if isinstance(found, str):
+        return pair.model_copy(
+            update={name: getattr(pair, name).model_copy(update={"interval": found}) for name in ("fid", "kid")}
+        )
+    changed = {}
+    for name, spread, lowest in (("fid", found[0], 0.0), ("kid", found[1], None)):
+        metric: Metric = getattr(pair, name)
+        low, high = spread.interval(metric.value or 0.0, lowest)
+        facts = {"ci_low": low, "ci_high": high, "sd": spread.sd, "sd_reference": spread.sd_reference}
+        changed[name] = metric.model_copy(update={**facts, "replicates": options.replicates, "interval": INTERVAL})
+    return pair.model_copy(update=changed)
+
+
+def _further(real: FeatureSet, synthetic: FeatureSet, options: FidelityOptions) -> dict[str, Metric]:
+    a, b = real.features, synthetic.features
+    if min(len(a), len(b)) < 2:
+        return {}
+    infinity = frechet_infinity(a, b, options.seed)
+    if isinstance(infinity, str):
+        found = {"fid_infinity": Metric(value=None, reason=infinity, definition=INFINITY_DEFINITION)}
+    else:
+        found = {"fid_infinity": Metric(definition=INFINITY_DEFINITION, **vars(infinity))}
+    if not options.k:
+        return found
+    if min(len(a), len(b)) <= options.k:
+        reason = f"needs more than {options.k} images on each side"
+        return found | {
+            name: Metric(value=None, reason=reason, direction="higher", definition=text, k=options.k)
+            for name, text in MANIFOLD_DEFINITIONS.items()
+        }
+    shares = manifold(a, b, options.k)
+    return found | {
+        name: Metric(value=getattr(shares, name), direction="higher", definition=text, k=options.k)
+        for name, text in MANIFOLD_DEFINITIONS.items()
+    }
 
 
 def _warnings(pooled: SetDistances, per_class: dict[str, SetDistances], real: FeatureSet) -> tuple[str, ...]:
