@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,15 +39,16 @@ def score(
 def fidelity(
     real: Annotated[Path, typer.Argument(help="folder of real images")],
     synthetic: Annotated[Path, typer.Argument(help="folder of synthetic images")],
-    extractor: Annotated[str, typer.Option(help="ultrasound, inception, or module:attribute")] = "ultrasound",
+    extractor: Annotated[str, typer.Option(help="ultrasound, inception, dinov2, or module:attribute")] = "ultrasound",
     weights: Annotated[Path | None, typer.Option(help="The extractor's weights file.")] = None,
     size: Annotated[int | None, typer.Option(help="Resize all images to this side first.")] = None,
+    replicates: Annotated[int, typer.Option(min=0, help="Replicates of the intervals; 0 leaves them out.")] = 500,
     offline: Offline = False,
     device: Annotated[str, typer.Option(help="torch device")] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Compute FID and KID of two folders of anybody's images."""
-    from benchmark.fidelity.evaluate import ImageSet
+    """Compute FID, KID and more of two folders of anybody's images."""
+    from benchmark.fidelity.evaluate import FidelityOptions, ImageSet
     from benchmark.fidelity.evaluate import fidelity as measure
     from benchmark.fidelity.extractors import load_extractor
     from benchmark.fidelity.images import folder_labels, read_folder
@@ -55,19 +56,49 @@ def fidelity(
     network = load_extractor(extractor, weights, offline, device)
     sets = [ImageSet(read_folder(folder, size), folder_labels(folder)) for folder in (real, synthetic)]
     with phases() as progress:
-        result = measure(sets[0], sets[1], network, progress=lambda done, total: progress("features", done, total))
+        options = FidelityOptions(replicates=replicates)
+        result = measure(sets[0], sets[1], network, options, lambda done, total: progress("features", done, total))
     for warning in result.warnings:
         say(f"note: {warning}")
     found = result.to_json()
     if as_json:
         print_json(found)
         return
-    rows = [
-        (name, _number(m["value"]), m["direction"], _number(m.get("std")), m.get("subset_size", ""))
-        for name, m in found["metrics"].items()
-    ]
     title = f"{found['extractor']}: {found['n_real']} real, {found['n_synthetic']} synthetic images"
-    show_table(("metric", "value", "", "std", "subset size"), rows, title=title)
+    show_table(
+        ("metric", "value", "95 % interval", "better", "real vs real", "ratio"),
+        [_fidelity_row(name, metric) for name, metric in found["metrics"].items()],
+        title=title,
+    )
+    for name, metric in found["metrics"].items():
+        if told := _fidelity_notes(metric):
+            say(f"{name}: {told}")
+    say(f"compare only with: {found['comparability']}")
+
+
+def _fidelity_notes(metric: dict[str, Any]) -> str:
+    notes = [metric.get("reason"), metric.get("ratio_reason")]
+    if "subset_size" in metric:
+        notes.append(f"std {_number(metric['std'])} over subsets of {metric['subset_size']}")
+    if "floor_n" in metric:
+        notes.append(f"floor and ratio at n = {metric['floor_n']}, halves by patient")
+    if "r_squared" in metric:
+        notes.append(f"n = {metric['n_low']} to {metric['n_high']}, R² {metric['r_squared']:.3f}")
+    if "k" in metric:
+        notes.append(f"k = {metric['k']}")
+    return "; ".join(filter(None, notes))
+
+
+def _fidelity_row(name: str, metric: dict[str, Any]) -> tuple[str, ...]:
+    interval = f"[{_number(metric['ci_low'])}, {_number(metric['ci_high'])}]" if "ci_low" in metric else ""
+    return (
+        name,
+        _number(metric["value"]),
+        interval,
+        metric["direction"],
+        _number(metric.get("floor")),
+        _number(metric.get("ratio")),
+    )
 
 
 def leaderboard(

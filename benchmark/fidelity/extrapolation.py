@@ -11,6 +11,8 @@ from scipy.stats import linregress
 from benchmark.fidelity.distance import frechet_distance
 
 SIZES = 8
+DRAWS = 5
+"""Random parts of each size, averaged."""
 SMALLEST = 0.5
 """Smallest part of the sets, as a share of the smaller one."""
 
@@ -39,8 +41,11 @@ def frechet_infinity(real: NDArray[np.floating], synthetic: NDArray[np.floating]
         return f"needs more than {dimension} images (features) in half of the smaller set; it has {fewest}"
     random = np.random.default_rng(seed)
     sizes = np.unique(np.round(1 / np.linspace(1 / fewest, 1 / most, SIZES)).astype(int))
-    parts = [
-        (real[random.permutation(len(real))[:n]], synthetic[random.permutation(len(synthetic))[:n]]) for n in sizes
-    ]
-    line = linregress(1 / sizes, [frechet_distance(*part) for part in parts])
+
+    def drawn(n: int) -> float:
+        return frechet_distance(
+            real[random.permutation(len(real))[:n]], synthetic[random.permutation(len(synthetic))[:n]]
+        )
+
+    line = linregress(1 / sizes, [np.mean([drawn(int(n)) for _ in range(DRAWS)]) for n in sizes])
     return Extrapolated(float(line.intercept), int(sizes[0]), int(sizes[-1]), float(line.rvalue) ** 2)
