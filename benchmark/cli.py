@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark import __version__, cli_check, cli_containers, cli_tables
+from benchmark import __version__, cli_check, cli_containers, cli_gate, cli_tables
 from benchmark.console import (
     DATA,
     Json,
@@ -276,7 +276,14 @@ def _brief(value: Any) -> str:
     return str(value)
 
 
-for verb in (cli_tables.score, cli_tables.fidelity, cli_tables.leaderboard, cli_check.check):
+for verb in (
+    cli_tables.score,
+    cli_tables.fidelity,
+    cli_tables.leaderboard,
+    cli_gate.compare,
+    cli_gate.gate,
+    cli_check.check,
+):
     app.command()(verb)
 app.add_typer(cli_containers.app, name="containers")
 
