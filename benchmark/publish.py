@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmark.leaderboard import FORMATS, Board, build_board, write_board
+from benchmark.leaderboard import FORMATS, Board, build_board, write_board, write_plots
 from benchmark.pictures import FREE_PROTOCOLS, real_by_class, write_sample_grids
 from benchmark.protocol import load_protocol
 from benchmark.runs import read_run, run_records, run_store
@@ -16,7 +16,7 @@ RECORDS = "records.jsonl"
 def publish(
     folder: Path, out: Path, say: Callable[[str], None], *, private: bool, formats: Sequence[str] = FORMATS
 ) -> Board:
-    """Write board, pictures and records of one run into `out`; everything is rebuilt from records and images.
+    """Write board, plots, pictures and records of one run into `out`; everything is rebuilt from records and images.
 
     Args:
         folder: the run.
@@ -27,6 +27,7 @@ def publish(
     """
     board = build_board([folder])
     write_board(board, out, formats)
+    write_plots(board, out)
     run = read_run(folder)
     lines = [record.model_dump_json() for record, _ in run_records(run, run_store(folder))]
     (out / RECORDS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from benchmark.leaderboard.repetitions import number_of, over_records, over_repetitions
-from benchmark.leaderboard.tables import Column, Table, Value
+from benchmark.leaderboard.tables import Column, Estimate, Table, Value
 from benchmark.leaderboard.views import RunView
 from benchmark.records import Record
 
@@ -23,8 +22,9 @@ INTERVALS = (
     "repetitions the mean with the variance sd_reference^2 + s^2 / S and Student's t (Satterthwaite, S - 1 degrees of "
     "freedom for the part of the S repetitions)."
 )
-KID_RATIO_DEFINITION = (
-    "KID against the held-out source over that of real against real images at the same n; 1 cannot be told from real"
+KID_DEFINITION = (
+    "distance to the held-out source, mean over repetitions; in brackets how many times that of real against real "
+    "images at the same n, where that can be told from 0; intervals stand in the fidelity tables"
 )
 COLUMNS = (
     Column("run", "run", optional=True),
@@ -58,7 +58,8 @@ VALUES = (
     Column("direction", "better", "higher or lower is better"),
     Column("warnings", "warnings"),
 )
-_PLAIN = ("precision", "recall", "density", "coverage")
+_IDENTITY = ("weights_sha256", "backend", "backend_version", "resize", "precision", "n_real", "n_synthetic")
+_FURTHER = ("fid_infinity", "precision", "recall", "density", "coverage")
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,10 @@ def group_of(record: Record) -> str:
     Numbers of images, extractor, weights, backend, resizing, precision, reference: the record's own list of them, or
     for records that have none what they tell.
     """
-    told = record.outputs.get("comparability")
-    if told is None:
-        names = (
-            "n_real", "n_synthetic", "weights_sha256", "dimension", "backend", "backend_version", "resize", "precision"
-        )  # fmt: skip
-        told = {name: record.outputs[name] for name in names if name in record.outputs}
-    where = {"extractor": record.cell.extractor, "reference": record.cell.reference}
-    return json.dumps({"told": told, **where}, sort_keys=True, default=str)
+    told = record.outputs.get("comparability") or "; ".join(
+        f"{name} {record.outputs[name]}" for name in _IDENTITY if name in record.outputs
+    )
+    return f"{record.cell.extractor} against {record.cell.reference}: {told}"
 
 
 def headline_groups(view: RunView) -> set[str]:
@@ -94,11 +91,13 @@ def headline_groups(view: RunView) -> set[str]:
     return {group_of(record) for record in records if record.cell.reference == "heldout"}
 
 
-def headline_ratio(view: RunView, method: str) -> Value:
-    """KID over its floor against the held-out source, by the first extractor of the run, over repetitions."""
+def headline_kid(view: RunView, method: str) -> Estimate:
+    """KID against the held-out source by the first extractor of the run, over repetitions, marked with its ratio."""
     wanted = (method, _headline_extractor(view), "heldout")
-    records = [record for record in _records(view) if _coordinates(record) == wanted]
-    return over_repetitions((record.metrics.get("kid") or {}).get("ratio") for record in records)
+    entries = [record.metrics.get("kid") or {} for record in _records(view) if _coordinates(record) == wanted]
+    found = over_repetitions((entry.get("value") for entry in entries), KID_SCALE)
+    ratio = over_repetitions(entry.get("ratio") for entry in entries).value
+    return Estimate(found.value, n=found.n, mark="" if ratio is None else f" (x{ratio:.3g})", reason=found.reason)
 
 
 def fidelity_tables(views: list[RunView]) -> list[Table]:
@@ -154,7 +153,7 @@ def _table(group: list[SetRecords], names: dict[str, int]) -> Table:
     columns = tuple(
         column
         for column in COLUMNS
-        if column.key not in (*_PLAIN, "recognition") or any(row[column.key] is not None for row in rows)
+        if column.key not in (*_FURTHER, "recognition") or any(row[column.key] is not None for row in rows)
     )
     return Table(name, title, columns, tuple(rows), tuple(_notes(group)))
 
@@ -169,14 +168,13 @@ def _row(sets: SetRecords) -> dict[str, Value]:
         "group": sets.group,
         "fid": over_records(_entries(records, "fid"), 1.0, mark),
         "kid": over_records(_entries(records, "kid"), KID_SCALE, mark),
-        "fid_infinity": over_records(_entries(records, "fid_infinity")),
         "recognition": over_records(_entries(records, "recognition"), 100.0) if _has(records, "recognition") else None,
     }
     for name, scale in (("fid", 1.0), ("kid", KID_SCALE)):
         entries = _entries(records, name)
         row[f"{name}_floor"] = over_repetitions(((entry or {}).get("floor") for entry in entries), scale).value
         row[f"{name}_ratio"] = over_repetitions((entry or {}).get("ratio") for entry in entries)
-    for name in _PLAIN:
+    for name in _FURTHER:
         row[name] = over_records(_entries(records, name)) if _has(records, name) else None
     return row
 
@@ -225,14 +223,7 @@ def _value_row(label: str, metric: str, entries: list[Any]) -> dict[str, Value]:
 
 
 def _entries(records: Iterable[Record], metric: str) -> list[Any]:
-    """A metric of each record; FID at infinite n stands inside FID where it is no metric of its own."""
-    return [record.metrics.get(metric, _inside(record.metrics, metric)) for record in records]
-
-
-def _inside(metrics: Mapping[str, Any], metric: str) -> Any:
-    if metric == "fid_infinity":
-        return (metrics.get("fid") or {}).get("fid_infinity")
-    return None
+    return [record.metrics.get(metric) for record in records]
 
 
 def _has(records: Iterable[Record], metric: str) -> bool:

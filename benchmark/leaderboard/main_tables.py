@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from benchmark.leaderboard.comparisons import PERMUTATIONS, RunScores
-from benchmark.leaderboard.fidelity_tables import KID_RATIO_DEFINITION, headline_groups, headline_ratio
+from benchmark.leaderboard.fidelity_tables import KID_DEFINITION, headline_groups, headline_kid
 from benchmark.leaderboard.rows import (
     ACCURACY,
     AUC,
@@ -50,7 +50,7 @@ ONE_REPETITION = (
 )
 UNCOMPARABLE = "KID is left out: the sets of these rows cannot be compared ({n} groups, see the fidelity tables)."
 
-KID = Column("kid_ratio", "KID / floor", KID_RATIO_DEFINITION, digits=1)
+KID = Column("kid", "KID x1000 (x floor)", KID_DEFINITION, digits=1)
 COPIES = Column("copies", "copies %", "largest share of near-copies of training images among the samples of one repetition", "percent")  # fmt: skip # noqa: E501
 MAIN = (
     *WHERE,
@@ -143,7 +143,7 @@ def _main_row(scores: RunScores, series: Series, one_group: bool) -> Row:
     shares = [copies.share for copies in scores.view.copies(series.method)] if yields else []
     fidelity: Row = {"copies": 100 * max(shares) if shares else None}
     if one_group:
-        fidelity["kid_ratio"] = headline_ratio(scores.view, series.method) if yields else None
+        fidelity["kid"] = headline_kid(scores.view, series.method) if yields else None
     return (
         where(scores, series)
         | headline_scores(scores, series)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.leaderboard.repetitions import number_of, over_records
+from benchmark.leaderboard.repetitions import number_of, over_records, over_repetitions
 from benchmark.leaderboard.tables import Column, Table, Value
 from benchmark.leaderboard.views import COPY_LIMIT, RunView
 from benchmark.records import Record
@@ -13,8 +13,9 @@ COLUMNS = (
     Column("run", "run", optional=True),
     Column("extractor", "extractor", "network of the distances", optional=True),
     Column("method", "method"),
-    Column("near_copies", "copies %", "near-copies of a training image by pixels or features", "percent"),
-    Column("exact_copies", "exact copies %", "byte-equal to a training image", "percent"),
+    Column("near_copies", "copies %", "near-copies of a training image, by correlation under registration", "percent"),
+    Column("heldout_copies", "of held-out %", "the same of held-out real images: false alarms", "percent"),
+    Column("exact_copies", "exact copies %", "pixel for pixel a training image, as it is or mirrored", "percent"),
     Column("nn_ratio", "nn ratio", "distance to the nearest training image over that of held-out images; 1 is as far as unseen real images", digits=2),  # noqa: E501
     Column("authenticity", "authentic %", "farther from the nearest training image than that from its own", "percent"),
     Column("heldout_authenticity", "of held-out %", "the same of held-out real images: the yardstick", "percent"),
@@ -59,6 +60,12 @@ def _row(view: RunView, extractor: str, method: str, records: list[Record]) -> d
         if any(number_of(entry) is not None for entry in entries):
             row[name] = over_records(entries, 100.0 if name in _SHARES else 1.0)
     copies: list[dict[str, Any]] = [record.metrics["near_copies"] for record in records]
+    shares = [
+        100 * float(found["share_of_heldout_above_limit"])
+        for found in copies
+        if "share_of_heldout_above_limit" in found
+    ]
+    row["heldout_copies"] = over_repetitions(shares).value
     row["correlation"] = _largest(copies, "largest_correlation")
     row["heldout_correlation"] = _largest(copies, "largest_correlation_of_heldout")
     return row

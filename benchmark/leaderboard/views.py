@@ -18,7 +18,8 @@ UPPER_REFERENCE = "target"
 COPY_LIMIT = 0.05
 """Share of near-copies of training images in one synthetic set above which a method is not ranked.
 
-Held-out real images have none on either source cohort; below the limit a generator may memorise a few by chance.
+Far above the share of unseen real images that the same comparison takes for copies (docs/fidelity.md), so that no
+method is flagged by chance, and far below what a method that gives its training images back has.
 """
 
 
@@ -182,7 +183,9 @@ class RunView:
         return [
             Copies(float(record.metrics["near_copies"]["value"]), int(record.metrics["near_copies"]["n"]))
             for record in (tried.record for tried in self.of_kind("fidelity") if tried.ok)
-            if record is not None and record.cell.method == method and "near_copies" in record.metrics
+            if record is not None
+            and record.cell.method == method
+            and record.metrics.get("near_copies", {}).get("value") is not None
         ]
 
     def copied(self, method: str) -> Copies | None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmark.leaderboard import Board, build_board, write_board
-from benchmark.leaderboard.ranking import COPIED
+from benchmark.leaderboard.rows import COPIED
 from benchmark.leaderboard.views import COPY_LIMIT
 from tests.leaderboard.fake_run import FakeMethod, FakeRun
 
@@ -85,7 +85,7 @@ def test_faults_and_copies_are_both_told(tmp_path: Path):
 def test_without_copies_no_ranking_gains_a_column_or_a_note(tmp_path: Path):
     board = board_of(tmp_path, CONTROL, HONEST)
     assert "status" not in board.table("gap").display().columns
-    assert "copies" not in "".join(board.table(name).to_markdown() for name in RANKING)
+    assert COPIED not in "".join(board.table(name).to_markdown() for name in RANKING)
 
 
 def test_a_run_that_never_compares_with_the_training_images_says_that_copies_would_go_unseen(tmp_path: Path):
