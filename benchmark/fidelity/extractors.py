@@ -28,6 +28,7 @@ class Extractor:
         dimension: number of features.
         backend, backend_version: the library whose network it is.
         resize: how it brings images to its own size.
+        precision: of its arithmetic.
         device: torch device that the network lies on.
     """
 
@@ -39,10 +40,11 @@ class Extractor:
     backend_version: str
     resize: str
     device: str = "cpu"
+    precision: str = "fp32"
 
     def describe(self) -> dict[str, str | int]:
         """What identifies the extractor in keys and records."""
-        fields = ("name", "weights_sha256", "dimension", "backend", "backend_version", "resize")
+        fields = ("name", "weights_sha256", "dimension", "backend", "backend_version", "resize", "precision")
         return {field: getattr(self, field) for field in fields}
 
 
@@ -66,6 +68,12 @@ _REGISTRY: dict[str, _Entry] = {
         2048,
         "benchmark.fidelity.inception",
         "a file given by --weights, or cached, or downloaded (91 MB) where the network is allowed",
+    ),
+    "dinov2": _Entry(
+        "DINOv2 vision transformer through timm; small, base or large by its file",
+        384,
+        "benchmark.fidelity.dinov2",
+        "a local file given by --weights; never downloaded",
     ),
 }
 
