@@ -17,13 +17,14 @@ from benchmark.execution.utility_cell import load_judge
 from benchmark.fidelity.evaluate import FeatureSet, FidelityOptions, fidelity_from_features
 from benchmark.fidelity.extractors import Extractor, load_extractor
 from benchmark.fidelity.features import extract
-from benchmark.fidelity.neighbours import Views, near_copies
+from benchmark.fidelity.memorisation import memorisation
+from benchmark.fidelity.neighbours import Views
 from benchmark.profile import ExtractorEntry
 from benchmark.utility.training import predict
 
 
 def fidelity_cell(job: Job, scratch: Path) -> CellResult:
-    """FID and KID against the reference; recognition beside the headline, near-copies beside the diagnostic."""
+    """Distances to the reference; recognition beside the headline, memorisation beside the diagnostic."""
     del scratch  # a fidelity cell leaves numbers only
     protocol = protocol_of(job.profile)
     synthetic = stored_set(job.upstream["generate"], job.profile.image_size)
@@ -31,8 +32,9 @@ def fidelity_cell(job: Job, scratch: Path) -> CellResult:
     extractor = _extractor(entry, job.device)
     features = FeatureSet(extract(synthetic.images, extractor), synthetic.labels)
     reference = protocol.heldout if job.cell.reference == "heldout" else protocol.adaptation
-    real = FeatureSet(_features(reference, entry, job.device), tuple(reference.table["label"]))
-    result = fidelity_from_features(real, features, extractor.describe(), FidelityOptions(seed=job.seed))
+    real = _feature_set(reference, entry, job.device)
+    pool = _joined(*(_feature_set(part, entry, job.device) for part in (protocol.train, protocol.heldout)))
+    result = fidelity_from_features(real, features, extractor.describe(), FidelityOptions(seed=job.seed), pool)
     told = result.to_json()
     metrics: dict[str, Any] = told.pop("metrics")
     if job.cell.reference == "heldout":
@@ -40,7 +42,7 @@ def fidelity_cell(job: Job, scratch: Path) -> CellResult:
     else:
         heldout = Views(protocol.heldout.pixels, _features(protocol.heldout, entry, job.device))
         train = Views(protocol.adaptation.pixels, real.features)
-        metrics["near_copies"] = _near_copies(Views(synthetic.images, features.features), train, heldout)
+        metrics |= memorisation(Views(synthetic.images, features.features), train, heldout).to_metrics()
     return CellResult(metrics=metrics, outputs=told)
 
 
@@ -59,21 +61,6 @@ def _recognition(job: Job, synthetic: StoredSet) -> dict[str, Any]:
     }
 
 
-def _near_copies(synthetic: Views, train: Views, heldout: Views) -> dict[str, Any]:
-    found = near_copies(synthetic, train, heldout)
-    flagged = np.flatnonzero(found.is_copy)
-    return {
-        "value": float(found.is_copy.mean()),
-        "direction": "lower",
-        "definition": "share of synthetic images that are near-copies of a training image, by pixels and features",
-        "n": len(found.is_copy),
-        "flagged": [int(position) for position in flagged],
-        "largest_correlation": float(found.correlation.max()),
-        "largest_correlation_of_heldout": float(found.heldout_correlation.max()),
-        "median_distance_ratio": float(np.median(found.distance_ratio)),
-    }
-
-
 @lru_cache(maxsize=2)
 def _loaded(name: str, weights: Path | None, device: str) -> Extractor:
     return load_extractor(name, weights, offline=True, device=device)
@@ -81,6 +68,20 @@ def _loaded(name: str, weights: Path | None, device: str) -> Extractor:
 
 def _extractor(entry: ExtractorEntry, device: str) -> Extractor:
     return _loaded(entry.name, entry.weights, device)
+
+
+def _feature_set(cohort: Cohort, entry: ExtractorEntry, device: str) -> FeatureSet:
+    table = cohort.table
+    return FeatureSet(_features(cohort, entry, device), tuple(table["label"]), tuple(table["cluster_id"]))
+
+
+def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+    """All real images of the source: the pool whose halves, by patient, give the floor."""
+    return FeatureSet(
+        np.concatenate([first.features, second.features]),
+        (*(first.labels or ()), *(second.labels or ())),
+        (*(first.clusters or ()), *(second.clusters or ())),
+    )
 
 
 _REFERENCE_FEATURES: dict[tuple[str, str], NDArray[np.float32]] = {}

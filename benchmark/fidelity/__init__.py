@@ -17,16 +17,19 @@ from benchmark.fidelity.evaluate import (
 from benchmark.fidelity.extractors import EXTRACTORS, Extractor, extractor_info, load_extractor
 from benchmark.fidelity.features import extract
 from benchmark.fidelity.images import folder_labels, read_folder
+from benchmark.fidelity.memorisation import ClosestPair, Memorisation, memorisation
 from benchmark.fidelity.neighbours import NearCopies, Views, near_copies, nearest
 
 __all__ = [
     "EXTRACTORS",
+    "ClosestPair",
     "Extractor",
     "FeatureSet",
     "FidelityOptions",
     "FidelityResult",
     "ImageSet",
     "KernelDistance",
+    "Memorisation",
     "NearCopies",
     "Views",
     "extract",
@@ -37,6 +40,7 @@ __all__ = [
     "frechet_distance",
     "kernel_distance",
     "load_extractor",
+    "memorisation",
     "near_copies",
     "nearest",
     "read_folder",
