@@ -103,6 +103,8 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
     clusters = measured.clusters or replicates.shape[1]
     spread = spread_of(replicates, clusters, (seed_sd or 0.0) ** 2 / count, count - 1)
     quantile = spread.quantile(level)
+    if limits is not None and _at_limit(value, limits):
+        quantile = float(stdtrit(clusters - 1, (1 + level) / 2))
     if limits is None:
         low, high = value - quantile * spread.se, value + quantile * spread.se
     else:
@@ -188,7 +190,8 @@ def spread_of(replicates: NDArray[np.float64], clusters: int, of_seeds: float, d
     inflation = clusters / (clusters - 1)
     mean = np.mean(replicates, axis=0)
     of_mean = float(np.var(mean, ddof=1)) * inflation
-    df = 2 / (max(_excess_kurtosis(mean) - (24 / draws) ** 0.5, 0.0) + 2 / (clusters - 1))
+    # Few replicates that jump (a macro average that lost a class) look like less than one degree of freedom.
+    df = max(2 / (max(_excess_kurtosis(mean) - (24 / draws) ** 0.5, 0.0) + 2 / (clusters - 1)), 1.0)
     if count == 1:
         return Spread(of_mean, df, 0.0, 0.0)
     of_one = float(np.mean(np.var(replicates, axis=1, ddof=1))) * inflation
