@@ -101,8 +101,9 @@ def test_kill_9_in_the_middle_leaves_no_container_and_loses_no_cell(by_process: 
         kill(suite.pid, signal.SIGKILL)
         suite.wait()
         kept |= {key: len(attempts) for key, attempts in records(run).items()}
-    # The supervisors have seen the pipe close; what they are still removing is gone within seconds.
-    _wait_until(lambda: left_over(engine, run) == "")
+    # The supervisors have seen the pipe close; what they are still removing is gone within seconds
+    # where the machine is not so busy that each call of the engine takes many.
+    _wait_until(lambda: left_over(engine, run) == "", seconds=120)
     bench(*command[3:])
     assert results(run) == results(by_process)
     assert {key: len(attempts) for key, attempts in records(run).items()} == dict.fromkeys(records(run), 1)
