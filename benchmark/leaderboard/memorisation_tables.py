@@ -14,13 +14,13 @@ COLUMNS = (
     Column("extractor", "extractor", "network of the distances", optional=True),
     Column("method", "method"),
     Column("near_copies", "copies %", "near-copies of a training image, by correlation under registration", "percent"),
-    Column("heldout_copies", "of held-out %", "the same of held-out real images: false alarms", "percent"),
+    Column("heldout_copies", "copies, held-out %", "the same of held-out real images: false alarms", "percent"),
     Column("exact_copies", "exact copies %", "pixel for pixel a training image, as it is or mirrored", "percent"),
     Column("nn_ratio", "nn ratio", "distance to the nearest training image over that of held-out images; 1 is as far as unseen real images", digits=2),  # noqa: E501
     Column("authenticity", "authentic %", "farther from the nearest training image than that from its own", "percent"),
-    Column("heldout_authenticity", "of held-out %", "the same of held-out real images: the yardstick", "percent"),
+    Column("heldout_authenticity", "authentic, held-out %", "the same of held-out real images: the yardstick", "percent"),
     Column("correlation", "largest correlation", "with any training image, over all samples and repetitions", digits=3),
-    Column("heldout_correlation", "of held-out", "the same of held-out real images", digits=3),
+    Column("heldout_correlation", "largest, held-out", "the same of held-out real images", digits=3),
     Column("flagged", "flagged", f"more than {100 * COPY_LIMIT:g} % near-copies in a repetition: not ranked"),
     Column("repetitions", "repetitions", "sets that were looked at"),
 )  # fmt: skip
