@@ -18,7 +18,7 @@ COLUMNS = (
     Column("exact_copies", "exact copies %", "pixel for pixel a training image, as it is or mirrored", "percent"),
     Column("nn_ratio", "nn ratio", "distance to the nearest training image over that of held-out images; 1 is as far as unseen real images", digits=2),  # noqa: E501
     Column("authenticity", "authentic %", "farther from the nearest training image than that from its own", "percent"),
-    Column("heldout_authenticity", "authentic, held-out %", "the same of held-out real images: the yardstick", "percent"),
+    Column("heldout_authenticity", "authentic, held-out %", "the same of held-out images: the yardstick", "percent"),
     Column("correlation", "largest correlation", "with any training image, over all samples and repetitions", digits=3),
     Column("heldout_correlation", "largest, held-out", "the same of held-out real images", digits=3),
     Column("flagged", "flagged", f"more than {100 * COPY_LIMIT:g} % near-copies in a repetition: not ranked"),
