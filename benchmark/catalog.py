@@ -18,8 +18,16 @@ from benchmark.utility.definitions import METRICS
 _FIDELITY_METRICS: dict[str, str] = {
     "fid": "Frechet distance of Gaussians fitted to features (lower is better)",
     "kid": "unbiased squared MMD with a cubic kernel, mean over subsets (lower is better)",
+    "fid_infinity": "FID extrapolated over 1/n to infinitely many images (lower is better)",
+    "precision": "share of synthetic images in the manifold of the real ones (higher is better)",
+    "recall": "share of real images in the manifold of the synthetic ones (higher is better)",
+    "density": "real neighbourhoods that a synthetic image lies in, over k; may exceed 1 (higher is better)",
+    "coverage": "share of real images with a synthetic image in their neighbourhood (higher is better)",
     "recognition": "share of synthetic images given their own label by the real-only classifier (higher is better)",
     "near_copies": "share of synthetic images that are near-copies of a training image (lower is better)",
+    "exact_copies": "share of synthetic images that are pixel for pixel a training image (lower is better)",
+    "nn_ratio": "median distance to the nearest training image, over that of held-out images (1: as unseen images)",
+    "authenticity": "share of synthetic images farther from their nearest training image than its own neighbour",
 }
 
 
