@@ -84,7 +84,7 @@ class Sample:
         second = (deviation**2).mean(axis=-1)
         kurtosis = np.where(second > 0, (deviation**4).mean(axis=-1) / np.where(second > 0, second, 1) ** 2 - 3, 0)
         excess = np.maximum(kurtosis - np.sqrt(24 / self.replicates.shape[-1]), 0)
-        return 2 / (excess + 2 / (CLUSTERS - 1))
+        return np.maximum(2 / (excess + 2 / (CLUSTERS - 1)), 1.0)
 
 
 def clusters_alone(sample: Sample) -> Bounds:
@@ -164,7 +164,7 @@ def default(sample: Sample) -> Bounds:
         return _symmetric(sample, half)
     product = sample.value * (1 - sample.value)
     inside = np.minimum(sample.value, 1 - sample.value) >= 1e-9
-    at_limit = stdtrit(sample.df_of_clusters, sample.tail) ** 2 / CLUSTERS
+    at_limit = stdtrit(C1, sample.tail) ** 2 / CLUSTERS
     pull = np.where(inside, half**2 / np.where(inside, product, 1), at_limit)
     middle = (sample.value + pull / 2) / (1 + pull)
     reach = np.sqrt(pull * product + pull**2 / 4) / (1 + pull)

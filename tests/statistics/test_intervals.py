@@ -2,81 +2,153 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
-from benchmark.statistics import Measured, bootstrap_interval, cluster_weights, paired_gain, stack
-
-
-def test_images_of_a_cluster_are_drawn_together_and_clusters_as_often_as_there_are() -> None:
-    ids = np.array(["a", "b", "a", "c", "b", "a"])
-    weights = cluster_weights(ids, 200, seed=1)
-    assert weights.shape == (200, 6)
-    assert np.array_equal(weights[:, 0], weights[:, 2])
-    assert np.all(weights[:, 0] + weights[:, 1] + weights[:, 3] == 3)
+from benchmark.statistics import Interval, Measured, cluster_counts, interval, percentile_interval, stack
 
 
-def test_the_draw_follows_the_names_of_the_clusters_and_not_the_order_of_the_images() -> None:
-    ids = np.array(["a", "b", "c", "d", "b"])
-    order = np.array([4, 2, 0, 3, 1])
-    assert np.array_equal(cluster_weights(ids, 50, 3)[:, order], cluster_weights(ids[order], 50, 3))
+def normal_replicates(spread: float, draws: int = 2000, repetitions: int = 1, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    return 0.5 + spread * generator.normal(size=(repetitions, draws))
 
 
-def test_a_stratum_keeps_its_number_of_clusters() -> None:
-    ids, strata = np.array(list("abcdef")), np.array([0, 0, 0, 0, 1, 1])
-    weights = cluster_weights(ids, 100, 0, strata)
-    assert np.all(weights[:, 4:].sum(axis=1) == 2)
-    with pytest.raises(ValueError, match="more than one stratum"):
-        cluster_weights(np.array(["a", "a"]), 10, 0, np.array([0, 1]))
+def test_by_hand() -> None:
+    # Both repetitions move together: mean 0.6, 0.8, 0.6, 0.8, variance 0.04 / 3 times 5 / 4 for five clusters = 1 / 60,
+    # all of it shared. Points 0.6 and 0.8: s^2 = 0.02, s^2 / 2 = 0.01.
+    rows = np.array([[0.5, 0.7, 0.5, 0.7], [0.7, 0.9, 0.7, 0.9]])
+    found = interval(Measured(np.array([0.6, 0.8]), rows, clusters=5))
+    total = 1 / 60 + 0.01
+    satterthwaite = student.ppf(0.975, total**2 / ((1 / 60) ** 2 / 4 + 0.01**2 / 1)) * total**0.5
+    mover = (2.7764451**2 / 60 + 12.7062047**2 * 0.01) ** 0.5
+    assert found.value == pytest.approx(0.7)
+    assert found.se == pytest.approx(total**0.5)
+    assert found.seed_sd == pytest.approx(0.02**0.5)
+    assert found.high - found.value == pytest.approx((satterthwaite + mover) / 2, rel=1e-6)
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+    assert student.ppf(0.975, found.df) * found.se == pytest.approx(found.high - found.value)
 
 
-def test_identical_methods_gain_nothing_with_an_interval_of_no_width() -> None:
-    generator = np.random.default_rng(0)
-    same = Measured(generator.random(3), generator.random((3, 100)))
-    gain = paired_gain(same, same)
-    assert (gain.value, gain.low, gain.high) == (0.0, 0.0, 0.0)
+def test_repetitions_alone_give_the_textbook_t_interval() -> None:
+    points = np.array([0.5, 0.6, 0.8])
+    found = interval(Measured(points, np.repeat(points[:, None], 10, axis=1), clusters=66))
+    half = student.ppf(0.975, 2) * np.std(points, ddof=1) / 3**0.5
+    assert (found.low, found.high) == pytest.approx((points.mean() - half, points.mean() + half))
+    assert found.df == pytest.approx(2)
 
 
-def test_pairing_removes_what_both_methods_share() -> None:
-    generator = np.random.default_rng(0)
-    control = Measured(np.full(3, 0.6), 0.6 + 0.05 * generator.normal(size=(3, 500)))
-    method = Measured(control.points + 0.1, control.replicates + 0.1)
-    gain = paired_gain(method, control)
-    assert gain.value == pytest.approx(0.1)
-    assert gain.high - gain.low < 1e-9
-    with pytest.raises(ValueError, match="cannot pair"):
-        paired_gain(Measured(control.points[:2], control.replicates[:2]), control)
+def test_clusters_alone_give_the_textbook_t_interval_of_their_means() -> None:
+    generator = np.random.default_rng(1)
+    means = generator.normal(0.5, 0.1, 40)
+    rows = cluster_counts(np.arange(40), 40_000, 0) @ means / 40
+    found = interval(Measured(np.array([means.mean()]), rows[None], clusters=40))
+    half = student.ppf(0.975, 39) * np.std(means, ddof=1) / 40**0.5
+    assert found.high - found.value == pytest.approx(half, rel=0.02)
+    assert found.covers == "clusters"
+    assert found.seed_sd is None
 
 
-def test_the_interval_covers_the_truth_when_seeds_and_clusters_both_vary() -> None:
-    generator = np.random.default_rng(4)
-    clusters, seeds, trials, covered = 60, 3, 300, 0
-    for trial in range(trials):
-        difficulty = generator.normal(0, 0.25, clusters)
-        values = 0.6 + difficulty + generator.normal(0, 0.04, (seeds, 1)) + generator.normal(0, 0.1, (seeds, clusters))
-        weights = cluster_weights(np.arange(clusters), 300, trial).astype(float)
-        interval = bootstrap_interval(Measured(values.mean(axis=1), values @ weights.T / clusters))
-        covered += interval.low <= 0.6 <= interval.high
-    assert covered / trials >= 0.93
+def test_one_cluster_that_carries_everything_leaves_few_degrees_of_freedom() -> None:
+    even = np.where(np.arange(60) % 2, 0.4, 0.6)
+    alone = np.where(np.arange(60) == 7, 0.0, 1.0)
+    counts = cluster_counts(np.arange(60), 20_000, 3)
+    shown = [
+        interval(Measured(np.array([own.mean()]), (counts @ own / 60)[None], clusters=60)) for own in (even, alone)
+    ]
+    assert shown[0].df == pytest.approx(59, rel=0.1)
+    assert shown[1].df == pytest.approx(2, abs=0.3)
 
 
-def test_one_repetition_says_that_it_covers_clusters_alone() -> None:
-    generator = np.random.default_rng(0)
-    interval = bootstrap_interval(Measured(np.array([0.5]), generator.normal(0.5, 0.1, (1, 400))))
-    assert interval.covers == "clusters"
-    assert interval.seed_sd is None
-    assert interval.low < 0.4
-    assert interval.high > 0.6
+def test_noise_that_each_repetition_has_for_itself_is_counted_once() -> None:
+    # Independent replicates of four repetitions: nothing is shared, and all of it shows in the points.
+    rows = normal_replicates(0.1, 20_000, repetitions=4)
+    points = np.array([0.3, 0.5, 0.7, 0.5])
+    found = interval(Measured(points, rows, clusters=1000))
+    assert found.se == pytest.approx(np.std(points, ddof=1) / 2, rel=0.02)
 
 
-def test_an_interval_stays_inside_the_range_of_its_metric() -> None:
-    interval = bootstrap_interval(Measured(np.array([0.99, 0.9, 1.0]), np.full((3, 10), 0.96)), (0.0, 1.0))
-    assert interval.high == 1.0
+def test_points_that_agree_by_chance_keep_the_image_noise() -> None:
+    rows = normal_replicates(0.1, 20_000, repetitions=4)
+    found = interval(Measured(np.full(4, 0.5), rows, clusters=1000))
+    assert found.se == pytest.approx(0.1 / 2, rel=0.02)
+
+
+@pytest.mark.parametrize(("value", "spread"), [(0.5, 0.05), (0.93, 0.02), (0.04, 0.01)])
+def test_bounds_within_limits_solve_the_score_equation(value: float, spread: float) -> None:
+    rows = value + normal_replicates(spread) - 0.5
+    found = interval(Measured(np.array([value]), rows, clusters=66), (0.0, 1.0))
+    images = value * (1 - value) / found.se**2
+    quantile = student.ppf(0.975, found.df)
+    for bound in (found.low, found.high):
+        assert abs(value - bound) == pytest.approx(quantile * (bound * (1 - bound) / images) ** 0.5)
+    assert 0 < found.low < value < found.high < 1
+
+
+def test_limits_of_another_range_only_stretch_the_interval() -> None:
+    rows, points = normal_replicates(0.05, repetitions=3, seed=2), np.array([0.45, 0.6, 0.55])
+    narrow = interval(Measured(points, rows, clusters=66), (0.0, 1.0))
+    wide = interval(Measured(2 * points - 1, 2 * rows - 1, clusters=66), (-1.0, 1.0))
+    assert (wide.low, wide.high) == pytest.approx((2 * narrow.low - 1, 2 * narrow.high - 1))
+
+
+def test_when_all_is_right_the_number_of_clusters_bounds_the_value() -> None:
+    found = interval(Measured(np.ones(3), np.ones((3, 100)), clusters=66), (0.0, 1.0))
+    assert found.high == 1.0
+    assert found.low == pytest.approx(66 / (66 + student.ppf(0.975, 65) ** 2))
+    unknown = interval(Measured(np.ones(3), np.ones((3, 100))), (0.0, 1.0))
+    assert (unknown.low, unknown.high) == (None, None)
+    assert "number of clusters" in str(unknown.reason)
+
+
+def test_a_higher_level_is_wider_and_keeps_the_standard_error() -> None:
+    measured = Measured(np.array([0.5, 0.55, 0.6]), normal_replicates(0.05, repetitions=3), clusters=66)
+    usual, sure = interval(measured), interval(measured, level=0.99)
+    assert sure.low < usual.low < usual.high < sure.high
+    assert sure.se == usual.se
+    assert (usual.level, sure.level) == (0.95, 0.99)
+
+
+def test_a_single_cluster_has_no_interval() -> None:
+    found = interval(Measured(np.array([0.5, 0.6]), np.full((2, 50), 0.5), clusters=1))
+    assert found.value == pytest.approx(0.55)
+    assert found.low is None
+    assert "single cluster" in str(found.reason)
 
 
 def test_what_is_undefined_is_none_with_a_reason() -> None:
     rows = [np.full(10, 0.5), np.full(10, np.nan)]
-    lost = bootstrap_interval(stack([0.5, None], rows))
+    lost = interval(stack([0.5, None], rows))
     assert (lost.value, lost.low, lost.reason) == (None, None, "undefined in at least one repetition")
-    wide = bootstrap_interval(stack([0.5, 0.6], rows))
+    wide = interval(stack([0.5, 0.6], rows))
     assert wide.value == pytest.approx(0.55)
     assert wide.low is None
     assert wide.reason == "undefined in too many bootstrap replicates"
+    assert interval(Measured(np.array([0.5]), np.empty((1, 0)))).reason == "undefined in too many bootstrap replicates"
+
+
+def test_a_tenth_of_the_replicates_may_be_undefined_and_is_left_out() -> None:
+    rows = normal_replicates(0.1, 1000)
+    holed = rows.copy()
+    holed[0, ::10] = np.nan
+    kept = rows[:, np.isfinite(holed[0])]
+    point = np.array([0.5])
+    assert interval(Measured(point, holed, 66)) == interval(Measured(point, kept, 66))
+    holed[0, 1] = np.nan
+    assert interval(Measured(point, holed, 66)).low is None
+
+
+def test_percentiles_leave_out_what_is_undefined() -> None:
+    values = np.r_[np.arange(101.0), np.nan]
+    assert percentile_interval(values) == pytest.approx((2.5, 97.5))
+    assert percentile_interval(values, level=0.9) == pytest.approx((5, 95))
+    assert percentile_interval(np.r_[np.arange(8.0), np.nan, np.nan]) is None
+
+
+def test_shapes_that_do_not_fit_are_errors() -> None:
+    with pytest.raises(ValueError, match="2 repetitions have points, 3 have replicates"):
+        Measured(np.zeros(2), np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="S >= 1"):
+        Measured(np.zeros(0), np.zeros((0, 5)))
+
+
+def test_an_interval_can_be_made_by_hand_without_what_it_does_not_have() -> None:
+    assert Interval(0.5, None, None, 1, None, "clusters", "no images").se is None
