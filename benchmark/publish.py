@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark.leaderboard import FORMATS, Board, build_board, write_board, write_plots
-from benchmark.pictures import FREE_PROTOCOLS, real_by_class, write_sample_grids
+from benchmark.pictures import FREE_PROTOCOLS, real_images, write_sample_grids
 from benchmark.protocol import load_protocol
 from benchmark.runs import read_run, run_records, run_store
 
@@ -33,7 +33,7 @@ def publish(
     (out / RECORDS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     real = None
     if private or run.protocol.name in FREE_PROTOCOLS:
-        real = real_by_class(load_protocol(run.protocol.name, int(run.profile["image_size"])).adaptation)
+        real = real_images(load_protocol(run.protocol.name, int(run.profile["image_size"])).adaptation)
     for note in write_sample_grids(folder, out, real).notes:
         say(note)
     return board

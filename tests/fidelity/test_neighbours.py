@@ -28,14 +28,9 @@ def turned(x: Images, degrees: float) -> Images:
 
 def zoomed(x: Images, factor: float) -> Images:
     side = x.shape[1]
-    half = side / 2 / factor
-    box = (side / 2 - half, side / 2 - half, side / 2 + half, side / 2 + half)
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(i).transform((side, side), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR))
-            for i in x
-        ]
-    )
+    low, high = side / 2 - side / 2 / factor, side / 2 + side / 2 / factor
+    how = {"method": Image.Transform.EXTENT, "data": (low, low, high, high), "resample": Image.Resampling.BILINEAR}
+    return np.stack([np.asarray(Image.fromarray(image).transform((side, side), **how)) for image in x])
 
 
 @pytest.mark.parametrize(
