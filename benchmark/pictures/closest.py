@@ -20,7 +20,8 @@ UNKNOWN = (
     "profile's fidelity references and run again."
 )
 _COLUMNS = 4
-_FRAME = 4
+_FRAME = 7
+"""From a tile to the outer edge of its frame, 4 pixels of which are drawn: most images are dark at the border."""
 _LINE = 22
 
 
@@ -104,7 +105,7 @@ def _sheet(record: Record, pairs: Sequence[_Pair]) -> Image.Image:
         x, y = MARGIN + number % _COLUMNS * wide, top + number // _COLUMNS * high
         if pair.is_copy:
             edge = (x - _FRAME, y - _FRAME, x + 2 * TILE + GAP + _FRAME - 1, y + TILE + _FRAME - 1)
-            draw.rectangle(edge, fill=INK)
+            draw.rectangle(edge, outline=INK, width=4)
         for left, image, text in zip((x, x + TILE + GAP), (pair.synthetic, pair.train), pair.under, strict=True):
             canvas.paste(tile_of(image, TILE), (left, y))
             draw.text((left, y + TILE + _FRAME), text, fill=INK, font=small)
