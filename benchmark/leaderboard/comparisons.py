@@ -70,6 +70,7 @@ class RunScores:
         self.measures = measures or Measures(view)
         self.rows = view.utility()
         self._families: dict[tuple[str, Block, bool], dict[Series, Compared]] = {}
+        self._estimates: dict[tuple[Series, str, str], Estimate] = {}
         self._letters: dict[tuple[str, Block], dict[Series, str]] = {}
 
     @property
@@ -85,6 +86,12 @@ class RunScores:
 
     def estimate(self, series: Series, track: str, metric: str) -> Estimate:
         """A metric of a row as a fraction, with its interval."""
+        place = (series, track, metric)
+        if place not in self._estimates:
+            self._estimates[place] = self._estimate(series, track, metric)
+        return self._estimates[place]
+
+    def _estimate(self, series: Series, track: str, metric: str) -> Estimate:
         measured = self.measures.measured(series, track, metric)
         if measured is None:
             return Estimate(None, reason=NO_RESULT)

@@ -26,6 +26,7 @@ KID_DEFINITION = (
     "distance to the held-out source, mean over repetitions; in brackets how many times that of real against real "
     "images at the same n, where that can be told from 0; intervals stand in the fidelity tables"
 )
+FID_RATIO_DEFINITION = "FID to the held-out source over that of real against real images at the same n; 1 is real"
 COLUMNS = (
     Column("run", "run", optional=True),
     Column("method", "method"),
@@ -97,7 +98,15 @@ def headline_kid(view: RunView, method: str) -> Estimate:
     entries = [record.metrics.get("kid") or {} for record in _records(view) if _coordinates(record) == wanted]
     found = over_repetitions((entry.get("value") for entry in entries), KID_SCALE)
     ratio = over_repetitions(entry.get("ratio") for entry in entries).value
-    return Estimate(found.value, n=found.n, mark="" if ratio is None else f" (x{ratio:.3g})", reason=found.reason)
+    mark = "" if ratio is None else f" ({ratio:.3g} x floor)"
+    return Estimate(found.value, n=found.n, mark=mark, reason=found.reason)
+
+
+def headline_fid_ratio(view: RunView, method: str) -> float | None:
+    """FID over its floor against the held-out source by the first extractor of the run, mean over repetitions."""
+    wanted = (method, _headline_extractor(view), "heldout")
+    entries = [record.metrics.get("fid") or {} for record in _records(view) if _coordinates(record) == wanted]
+    return over_repetitions(entry.get("ratio") for entry in entries).value
 
 
 def fidelity_tables(views: list[RunView]) -> list[Table]:
@@ -187,7 +196,7 @@ def _notes(group: list[SetRecords]) -> list[str]:
     said = [f"{name} {fact}" for name, fact in facts.items() if fact] + ([f"weights {weights}"] if weights else [])
     notes = ["Only sets that can be compared stand here: " + "; ".join(said) + "."]
     if floors:
-        notes.append(f"Floors are at n = {', '.join(map(str, floors))} on either side.")
+        notes.append(f"Floors are at n = {' to '.join(map(str, sorted({floors[0], floors[-1]})))} on either side.")
     if any(_warnings(record) for record in records):
         notes.append(WARNED)
     return [*notes, INTERVALS]

@@ -5,7 +5,13 @@ from __future__ import annotations
 from statistics import median
 
 from benchmark.leaderboard.comparisons import PERMUTATIONS, RunScores
-from benchmark.leaderboard.fidelity_tables import KID_DEFINITION, headline_groups, headline_kid
+from benchmark.leaderboard.fidelity_tables import (
+    FID_RATIO_DEFINITION,
+    KID_DEFINITION,
+    headline_fid_ratio,
+    headline_groups,
+    headline_kid,
+)
 from benchmark.leaderboard.rows import (
     ACCURACY,
     AUC,
@@ -48,9 +54,14 @@ ONE_REPETITION = (
     "one repetition: intervals are over clusters alone. They are about these trained classifiers, and say nothing "
     "about the same methods with another seed."
 )
-UNCOMPARABLE = "KID is left out: the sets of these rows cannot be compared ({n} groups, see the fidelity tables)."
+UNCOMPARABLE = (
+    "KID and FID are left out: the sets of these rows cannot be compared ({n} groups, see the fidelity tables)."
+)
 
-KID = Column("kid", "KID x1000 (x floor)", KID_DEFINITION, digits=1)
+FIDELITY = (
+    Column("kid", "KID x1000", KID_DEFINITION, digits=1),
+    Column("fid_ratio", "FID / floor", FID_RATIO_DEFINITION, digits=2),
+)
 COPIES = Column("copies", "copies %", "largest share of near-copies of training images among the samples of one repetition", "percent")  # fmt: skip # noqa: E501
 MAIN = (
     *WHERE,
@@ -61,7 +72,7 @@ MAIN = (
     F1,
     AUC,
     Column("worst", "worst centre %", "centre with the lowest mean accuracy; the minimum is taken anew in every resampling, and is biased low", "percent"),  # noqa: E501
-    KID,
+    *FIDELITY,
     COPIES,
     *COUNTS,
 )  # fmt: skip
@@ -82,7 +93,7 @@ def main_table(runs: list[RunScores]) -> Table:
     """Controls and methods by gain; below them what timed out or copies, and the upper reference last."""
     groups = set().union(*(headline_groups(scores.view) for scores in runs))
     rows = [_main_row(scores, series, one_group=len(groups) <= 1) for scores, series in headlines(runs)]
-    columns = MAIN if len(groups) <= 1 else tuple(column for column in MAIN if column is not KID)
+    columns = MAIN if len(groups) <= 1 else tuple(column for column in MAIN if column not in FIDELITY)
     notes = [note for scores in runs for note in _notes(scores)]
     if any(series.is_upper_reference for _, series in headlines(runs)):
         notes.append(UPPER)
@@ -144,6 +155,7 @@ def _main_row(scores: RunScores, series: Series, one_group: bool) -> Row:
     fidelity: Row = {"copies": 100 * max(shares) if shares else None}
     if one_group:
         fidelity["kid"] = headline_kid(scores.view, series.method) if yields else None
+        fidelity["fid_ratio"] = headline_fid_ratio(scores.view, series.method) if yields else None
     return (
         where(scores, series)
         | headline_scores(scores, series)

@@ -20,6 +20,7 @@ COSTS = (
     Column("trained_parameters", "trained parameters"),
     Column("classifier_seconds", "classifier s", "training of one classifier, mean over the method's", "seconds"),
     Column("pretraining_seconds", "pre-training s", "of the base model, once", "seconds", digits=0),
+    Column("pretraining_images", "pre-training images"),
     Column("pretraining_hardware", "pre-trained on"),
     Column("notes", "notes", data=True),
 )
@@ -156,6 +157,7 @@ def _costs(view: RunView, method: str) -> dict[str, Value]:
         "trained_parameters": next(iter(parameters), None),
         "classifier_seconds": over_repetitions(trained).value,
         "pretraining_seconds": None if seconds is None else float(seconds),
+        "pretraining_images": facts.pretraining.get("images"),
         "pretraining_hardware": str(facts.pretraining.get("hardware") or ""),
         "notes": "; ".join(notes),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from benchmark.errors import UsageError
@@ -134,6 +135,10 @@ class RunView:
 
     def utility(self) -> dict[Series, list[Tried]]:
         """The utility cells by series, in plan order; within a series by repetition."""
+        return dict(self._utility)
+
+    @cached_property
+    def _utility(self) -> dict[Series, list[Tried]]:
         grouped: dict[Series, list[Tried]] = {}
         for tried in self.of_kind("utility"):
             grouped.setdefault(series_of(tried.cell), []).append(tried)
@@ -158,7 +163,7 @@ class RunView:
 
         Real images alone with class-balanced sampling, same backbone, augmentation and number of real images.
         """
-        for other in self.utility():
+        for other in self._utility:
             same = (other.backbone, other.augmentation, other.n_real) == (
                 series.backbone,
                 series.augmentation,
