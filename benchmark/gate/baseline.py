@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import UnknownNameError, UsageError
 from benchmark.gate.metrics import METRICS, Tolerance
-from benchmark.gate.snapshot import Row, Score, Snapshot, Target
+from benchmark.gate.scores import Score
+from benchmark.gate.snapshot import Row, Snapshot, Target
 from benchmark.statistics import GATE_LEVEL
 
 HEADER = """\
@@ -42,7 +43,7 @@ class _Line(_Part):
 
 
 class _Fidelity(_Part):
-    comparability: dict[str, str]
+    comparability: str
     metrics: dict[str, _Line]
 
 
@@ -229,7 +230,8 @@ def _effects(score: Score) -> str:
 
 
 def _plain(tolerance: Tolerance) -> float | str:
-    return str(tolerance) if tolerance.relative else tolerance.amount
+    whole = tolerance.amount == int(tolerance.amount)
+    return str(tolerance) if tolerance.relative else int(tolerance.amount) if whole else tolerance.amount
 
 
 def _short(value: float, digits: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from benchmark.errors import UsageError
 from benchmark.gate.differences import Difference, difference
 from benchmark.gate.snapshot import Row, Snapshot, differing, take
+from benchmark.gate.snapshot import apart as parts_apart
 from benchmark.statistics import paired_gain
 
 LEVEL = 0.95
@@ -88,7 +89,7 @@ def compare(a: Snapshot, b: Snapshot) -> Comparison:
     for kind, ours, theirs in (("utility", b.utility, a.utility), ("fidelity", b.fidelity, a.fidelity)):
         for name in (name for name in theirs if name in ours):
             if ours[name].comparability != theirs[name].comparability and ours[name].scores and theirs[name].scores:
-                apart.append((f"{kind} {name}", differing(theirs[name].comparability, ours[name].comparability)))
+                apart.append((f"{kind} {name}", parts_apart(theirs[name].comparability, ours[name].comparability)))
             else:
                 lines += list(_lines(kind, name, ours[name], theirs[name]))
     if not lines and not apart:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from benchmark.gate.snapshot import Score
+from benchmark.gate.scores import Score
 from benchmark.keys import named_seed
 from benchmark.statistics import Interval, Measured
 from benchmark.statistics.jackknife import from_influences, from_repetitions

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.gate.metrics import FIDELITY, METRICS, PROTOCOL, SCORES, WORST
+from benchmark.gate.metrics import FIDELITY, METRICS
+from benchmark.gate.scores import Score, utility_scores
 from benchmark.keys import content_key
 from benchmark.leaderboard.fidelity_tables import group_of
 from benchmark.leaderboard.repetitions import number_of
 from benchmark.leaderboard.views import RunView, Series, Tried, open_runs
-from benchmark.records import Record
-from benchmark.statistics.jackknife import influences
 from benchmark.utility.predictions import cluster_of, read_predictions
 from benchmark.utility.readings import Reading, open_reading
-from benchmark.utility.resampled import resampled
-from benchmark.utility.slices import center_accuracy
 
-Array = NDArray[np.float64]
 ANY_METHOD = "*"
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric of one row, in the metric's unit.
-
-    Attributes:
-        points: the value of each repetition, by its number.
-        influence: (C,) what each cluster does to each repetition's value, clusters in sorted order; not for fidelity,
-            and not where the metric is undefined without one of the clusters.
-        center: the centre that the value belongs to, where it is that of one centre; then C are its clusters.
-        sd: standard deviation of each repetition's value over its images, where its record tells one.
-    """
-
-    points: dict[int, float]
-    influence: dict[int, Array] = field(default_factory=dict)
-    center: str = ""
-    sd: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def mean(self) -> float:
-        """Mean over the repetitions."""
-        return float(np.mean(list(self.points.values())))
 
 
 @dataclass(frozen=True)
@@ -63,7 +34,7 @@ class Row:
 
     scores: dict[str, Score]
     faults: dict[int, str] = field(default_factory=dict)
-    comparability: dict[str, str] = field(default_factory=dict)
+    comparability: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,12 +130,7 @@ class _Reader:
             for tried in cells
             if tried.ok and tried.folder is not None
         }
-        if not readings:
-            return Row({}, faults)
-        values = {number: _values(reading) for number, reading in readings.items()}
-        found = {name: _score({number: table[name] for number, table in values.items()}) for name in SCORES}
-        found |= {WORST: _worst(readings)}
-        return Row({name: score for name, score in found.items() if score is not None}, faults)
+        return Row(utility_scores(readings) if readings else {}, faults)
 
     def _reading(self, folder: Path) -> Reading:
         path = folder / "predictions" / f"{self._track}.csv"
@@ -187,39 +153,6 @@ class _Reader:
         return open_reading(frame)
 
 
-def _without_each(reading: Reading) -> Array:
-    """(1 + C, C) counts: every cluster once, and without each in turn."""
-    clusters = reading.n_clusters
-    return np.concatenate([np.ones((1, clusters)), 1 - np.eye(clusters)])
-
-
-def _values(reading: Reading) -> dict[str, Array]:
-    """(1 + C,) each metric of the whole track: of the sample, and without each cluster."""
-    return resampled(reading, PROTOCOL, _without_each(reading), metrics=SCORES)
-
-
-def _score(values: dict[int, Array], scale: float = 100.0, center: str = "") -> Score | None:
-    """`None` where a repetition is undefined. Values are (1 + C,): the sample, and without each cluster in turn."""
-    if not all(np.isfinite(table[0]) for table in values.values()):
-        return None
-    points = {number: scale * float(table[0]) for number, table in values.items()}
-    effects = {number: scale * influences(table[1:]) for number, table in values.items()}
-    return Score(points, {number: row for number, row in effects.items() if np.all(np.isfinite(row))}, center)
-
-
-def _worst(readings: dict[int, Reading]) -> Score | None:
-    """Accuracy of the centre with the lowest mean over repetitions; `None` where there are not two centres."""
-    first = next(iter(readings.values()))
-    if len(first.center_names) < 2:
-        return None
-    tables = {number: center_accuracy(reading, _without_each(reading)) for number, reading in readings.items()}
-    means = {name: np.mean([table[name][0] for table in tables.values()]) for name in first.center_names}
-    worst = min(means, key=lambda name: means[name])
-    own = np.isin(first.cluster_names, first.clusters[first.centers == worst])
-    kept = np.concatenate([[True], own])
-    return _score({number: table[worst][kept] for number, table in tables.items()}, center=worst)
-
-
 def _fidelity_cells(view: RunView) -> dict[tuple[str, str, str], list[Tried]]:
     found: dict[tuple[str, str, str], list[Tried]] = {}
     for tried in view.of_kind("fidelity"):
@@ -232,11 +165,11 @@ def _fidelity_row(view: RunView, cells: Sequence[Tried]) -> Row:
     records = {tried.cell.repetition: tried.record for tried in cells if tried.ok and tried.record is not None}
     if not records:
         return Row({}, faults)
-    told = {number: _comparability(record) for number, record in records.items()}
+    told = {number: group_of(record) for number, record in records.items()}
     first = told[min(told)]
     for number, other in told.items():
         if other != first:
-            faults[number] = f"cannot be compared with repetition {min(told)}: {differing(first, other)}"
+            faults[number] = f"cannot be compared with repetition {min(told)}: {apart(first, other)}"
             del records[number]
     scores = {}
     for name in FIDELITY:
@@ -250,13 +183,6 @@ def _fidelity_row(view: RunView, cells: Sequence[Tried]) -> Row:
     return Row(scores, faults, first)
 
 
-def _comparability(record: Record) -> dict[str, str]:
-    told = json.loads(group_of(record))["told"]
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in told.items()
-    }
-
-
 def _own_sd(entry: Any) -> float | None:
     return number_of(entry.get("sd")) if isinstance(entry, dict) else None
 
@@ -265,6 +191,13 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> str:
     """What two mappings do not agree in, as `name: this, that`."""
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return "; ".join(f"{name} {one.get(name, 'not told')} / {other.get(name, 'not told')}" for name in names)
+
+
+def apart(one: str, other: str) -> str:
+    """The parts in which two texts of comparability differ: `this / that`."""
+    sides = [text.split("; ") for text in (one, other)]
+    left, right = ([part for part in mine if part not in theirs] for mine, theirs in (sides, sides[::-1]))
+    return f"{'; '.join(left) or 'nothing more'} / {'; '.join(right) or 'nothing more'}"
 
 
 def _why(view: RunView, tried: Tried) -> str:

@@ -12,7 +12,7 @@ from benchmark.errors import UsageError
 from benchmark.gate.baseline import Baseline
 from benchmark.gate.differences import Difference, difference
 from benchmark.gate.metrics import METRICS
-from benchmark.gate.snapshot import Row, Snapshot, differing
+from benchmark.gate.snapshot import Row, Snapshot, apart, differing
 from benchmark.statistics import gate_gain
 
 Verdict = Literal["regressed", "missing", "failed", "not comparable", "improved", "within", "uncertain", "new"]
@@ -127,7 +127,7 @@ def _rows(
             continue
         yield from _faults(kind, name, run[name], old[name])
         if run[name].scores and run[name].comparability != old[name].comparability:
-            told = differing(old[name].comparability, run[name].comparability)
+            told = apart(old[name].comparability, run[name].comparability)
             yield Finding("not comparable", kind, name, note=f"baseline / this run: {told}; if it is meant: --update")
             continue
         yield from _metrics(kind, name, run[name], old[name], baseline)
