@@ -3,7 +3,7 @@
 Functions of arrays: nothing here knows a record, a cell or a file. `docs/statistics.md` says why each form was chosen.
 """
 
-from benchmark.statistics.comparisons import holm, letters, mcnemar, separated, swap_test
+from benchmark.statistics.comparisons import holm, interval_p, letters, mcnemar, separated, swap_test
 from benchmark.statistics.gains import GATE_LEVEL, gate_gain, paired_gain
 from benchmark.statistics.intervals import (
     Interval,
@@ -26,6 +26,7 @@ __all__ = [
     "gate_gain",
     "holm",
     "interval",
+    "interval_p",
     "letters",
     "mcnemar",
     "paired_gain",

@@ -131,7 +131,7 @@ def measure(
 ) -> dict[str, Floats]:
     """(B, S, 1 + R) of each metric: the points first, then the replicates."""
     method = Boards(boards.skill[:, :1], boards.right[:, :1], boards.predicted[:, :1], boards.scores[:, :1])
-    accuracy = fast.accuracy(boards, weights).astype(np.float64)
+    accuracy = fast.accuracy(boards.right, weights).astype(np.float64)
     return {
         "accuracy": accuracy[:, 0],
         "macro-F": fast.macro_f(method, weights)[:, 0].astype(np.float64),

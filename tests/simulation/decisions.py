@@ -12,13 +12,13 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtridf, stdtrit
+from scipy.special import stdtr, stdtridf, stdtrit
 
 from benchmark.statistics import GATE_LEVEL, swap_test
 from benchmark.statistics.gains import PAIRED_SHARE
 from tests.simulation import fast
 from tests.simulation.candidates import Floats, Sample, default, default_half, half_midway
-from tests.simulation.world import CLASSES, CLUSTERS, Boards, World, draw, layout
+from tests.simulation.world import CLASSES, CLUSTERS, Boards, World, draw, latents, layout
 
 ACCURACY = 0.75
 CORRELATIONS = (0.0, 0.3, 0.7)
@@ -30,6 +30,7 @@ PERMUTATIONS = 999
 REPLICATES = 400
 BLOCK = 100
 ALPHA = 0.05
+ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def simulate(setting: Setting, drop: float, trials: int, seed: int = 1) -> Outco
 
 def _decide(boards: Boards, weights: fast.Array, generator: np.random.Generator) -> Outcome:
     values = {
-        "accuracy": fast.accuracy(boards, weights).astype(np.float64),
+        "accuracy": fast.accuracy(boards.right, weights).astype(np.float64),
         "macro-F": fast.macro_f(boards, weights).astype(np.float64),
         "AUROC": fast.auroc_of_clusters(boards, weights).astype(np.float64),
     }
@@ -89,7 +90,7 @@ def _decide(boards: Boards, weights: fast.Array, generator: np.random.Generator)
         np.any([worse(values[name], tolerance, level) for name, tolerance in TOLERANCES.items()], axis=0)
         for level in LEVELS
     ]
-    return Outcome(permuted(boards, generator), (low > 0) | (high < 0), np.stack(fires), detectable(accuracy))
+    return Outcome(permuted(boards.right, generator), (low > 0) | (high < 0), np.stack(fires), detectable(accuracy))
 
 
 def gain(values: Floats) -> Sample:
@@ -126,9 +127,9 @@ def detectable(difference: Sample) -> Floats:
     return half + stdtrit(stdtridf(difference.tail, half / error), 0.8) * error
 
 
-def permuted(boards: Boards, generator: np.random.Generator) -> Floats:
-    """(B,) p of `swap_test` on accuracy."""
-    right = boards.right[..., layout()]
+def permuted(right: NDArray[np.bool_], generator: np.random.Generator) -> Floats:
+    """(B,) p of `swap_test` on accuracy, from (B, 2, S, C, K) right images."""
+    right = right[..., layout()]
     clusters = np.repeat(np.arange(CLUSTERS), CLASSES).reshape(CLUSTERS, CLASSES)[layout()]
     seeds = generator.integers(0, 2**31, len(right))
     return np.array(
@@ -173,6 +174,47 @@ def p_table(null: dict[Setting, Outcome]) -> str:
     return "\n".join(rows)
 
 
+def family(setting: Setting, rows: int, trials: int, seed: int = 1) -> tuple[Floats, Floats]:
+    """(B, rows) p of the permutation and of the interval of identical methods against one control, in accuracy."""
+    generator = np.random.default_rng([seed, rows, setting.repetitions])
+    world = World((ACCURACY,) * (rows + 1), setting.icc, setting.seed_sd, setting.repetitions)
+    permutation, spread = np.empty((2, trials, rows))
+    for start in range(0, trials, BLOCK):
+        block = slice(start, min(start + BLOCK, trials))
+        skill, latent = latents(world, block.stop - start, generator)
+        right = latent < skill[..., None, None]
+        values = fast.accuracy(right, fast.of_clusters(REPLICATES, generator)).astype(np.float64)
+        for row in range(rows):
+            pair = [row + 1, 0]
+            difference = gain(values[:, pair])
+            error = np.sqrt(difference.variances[1] + difference.variances[2])
+            df = stdtridf(difference.tail, default_half(difference) / error)
+            permutation[block, row] = permuted(right[:, pair], generator)
+            spread[block, row] = 2 * stdtr(df, -np.abs(difference.value) / error)
+    return permutation, spread
+
+
+def family_table(settings: list[Setting], rows: int, trials: int, seed: int) -> str:
+    """How often any of several identical methods is separated from the control."""
+    heads = ["S", "ICC", "seed SD", "Holm of the permutations, and the interval", "Holm of the larger p"]
+    shown = [_row(heads), "|---" * len(heads) + "|"]
+    for setting in settings:
+        permutation, spread = family(setting, rows, trials, seed)
+        apart = [_holm(permutation) & (spread <= ALPHA), _holm(np.maximum(permutation, spread))]
+        shown.append(_row([*_shown(setting), *(f"{100 * np.mean(np.any(one, axis=1)):.1f}" for one in apart)]))
+    return "\n".join(shown)
+
+
+def _holm(p: Floats) -> NDArray[np.bool_]:
+    """`holm` for many families at once, one a row."""
+    order = np.argsort(p, axis=1)
+    rows = p.shape[1]
+    adjusted = np.maximum.accumulate(np.take_along_axis(p, order, axis=1) * np.arange(rows, 0, -1), axis=1)
+    rejected = np.empty(p.shape, dtype=bool)
+    np.put_along_axis(rejected, order, adjusted <= ALPHA, axis=1)
+    return rejected
+
+
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -194,7 +236,12 @@ def main() -> None:
     null = {setting: simulate(setting, 0.0, options.trials, options.seed) for setting in [*grid, *alone, *unseen]}
     print(f"Identical methods, {options.trials} boards, in percent\n\n{null_table(null)}\n")
     print(f"True drops\n\n{drop_table(null, [*grid, *alone], options.trials, options.seed)}\n")
-    print(f"Share of p, exchangeable methods\n\n{p_table(null)}")
+    print(f"Share of p, exchangeable methods\n\n{p_table(null)}\n")
+    many = [Setting(0.3, 0.08, count) for count in REPETITIONS]
+    print(
+        f"Any of {ROWS} identical methods is separated, in percent\n\n"
+        f"{family_table(many, ROWS, options.trials, options.seed)}"
+    )
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def _images(clusters: NDArray[np.float64]) -> Array:
     return (clusters[:, :, None] * PRESENT).astype(np.float32)
 
 
-def accuracy(boards: Boards, weights: Array) -> Array:
+def accuracy(right: NDArray[np.bool_], weights: Array) -> Array:
     """(B, M, S, W) accuracy under each of W weightings of the images."""
-    return _flat(boards.right) @ _flat(weights).T / weights.sum(axis=(1, 2))
+    return _flat(right) @ _flat(weights).T / weights.sum(axis=(1, 2))
 
 
 def macro_f(boards: Boards, weights: Array) -> Array:

@@ -73,15 +73,20 @@ class Boards:
 
 def draw(world: World, trials: int, generator: np.random.Generator) -> Boards:
     """Draw independent trials of one setting."""
+    skill, latent = latents(world, trials, generator)
+    right, predicted, scores = answer(latent, skill[..., None, None], generator)
+    return Boards(skill, right, predicted, scores)
+
+
+def latents(world: World, trials: int, generator: np.random.Generator) -> tuple[NDArray[np.float64], Array]:
+    """(B, M, S) accuracy of each trained classifier, and (B, M, S, C, K) latents: lower is right."""
     methods, repetitions = len(world.accuracy), world.repetitions
     skill = np.stack([seeds(mean, world.seed_sd, (trials, repetitions), generator) for mean in world.accuracy], axis=1)
     shape = (trials, methods, repetitions, CLUSTERS)
     of_cluster = _shared((*shape, 1), generator)
     of_image = _shared((*shape, CLASSES), generator)
     joint = generator.random((trials, 1, 1, CLUSTERS, CLASSES), dtype=np.float32) < np.sqrt(world.icc)
-    latent = np.where(joint, of_cluster, of_image)
-    right, predicted, scores = answer(latent, skill[..., None, None], generator)
-    return Boards(skill, right, predicted, scores)
+    return skill, np.where(joint, of_cluster, of_image)
 
 
 def seeds(mean: float, deviation: float, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.statistics import Interval, holm, letters, mcnemar, separated, swap_test
+from benchmark.statistics import Interval, Measured, holm, interval, interval_p, letters, mcnemar, separated, swap_test
 
 
 def test_few_clusters_are_permuted_completely() -> None:
@@ -117,6 +117,22 @@ def test_holm_rejects_what_statsmodels_rejects() -> None:
         rejected, expected, *_ = multipletests(p, alpha=0.05, method="holm")
         assert holm(list(p)) == pytest.approx(list(expected))
         assert [value <= 0.05 for value in holm(list(p))] == list(rejected)
+
+
+def test_the_p_of_an_interval_by_hand() -> None:
+    # t = 2.2281 standard errors with 10 degrees of freedom: the 97.5th percentile.
+    shown = Interval(-0.022281, -0.05, 0.0, 3, 0.01, "clusters and repetitions", None, 0.01, 10.0)
+    assert interval_p(shown) == pytest.approx(0.05, abs=1e-5)
+    assert interval_p(Interval(0.1, None, None, 1, None, "clusters", "lost")) is None
+    assert interval_p(Interval(0.0, 0.0, 0.0, 3, 0.0, "clusters and repetitions", None, 0.0, 2.0)) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_p_of_an_interval_is_small_exactly_where_it_leaves_out_zero(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    points = generator.normal(0.08, 0.05, 3)
+    found = interval(Measured(points, points[:, None] + 0.02 * generator.normal(size=(3, 300)), 66))
+    assert (interval_p(found) <= 0.05) == (found.low > 0 or found.high < 0)
 
 
 @pytest.mark.parametrize(
