@@ -8,9 +8,7 @@ from benchmark.statistics.gains import GATE_LEVEL, gate_gain, paired_gain
 from benchmark.statistics.intervals import (
     Interval,
     Measured,
-    bootstrap_interval,
     interval,
-    percentile_interval,
     stack,
 )
 from benchmark.statistics.power import smallest_detectable
@@ -20,7 +18,6 @@ __all__ = [
     "GATE_LEVEL",
     "Interval",
     "Measured",
-    "bootstrap_interval",
     "cluster_counts",
     "cluster_weights",
     "gate_gain",
@@ -30,7 +27,6 @@ __all__ = [
     "letters",
     "mcnemar",
     "paired_gain",
-    "percentile_interval",
     "separated",
     "smallest_detectable",
     "stack",

@@ -24,7 +24,7 @@ def swap_test(
 
     Null: swapping the labels of the two methods within a cluster, for all its images and repetitions together, changes
     no distribution. A swap turns the sign of the cluster's difference, so one permutation is a vector of C signs (Good,
-    Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005, section 3.7.1). All 2^C sign vectors are taken
+    Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005). All 2^C sign vectors are taken
     where that is no more than `permutations` + 1, which is exact; else `permutations` random ones and the identity, so
     p = (1 + number as extreme) / (1 + permutations) is valid (Phipson and Smyth, Stat. Appl. Genet. Mol. 9, 2010). It
     takes the trained classifiers as given: it asks about new clusters, not about new repetitions.

@@ -65,15 +65,6 @@ class Interval:
     level: float = 0.95
 
 
-def percentile_interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[float, float] | None:
-    """The central percentiles of (R,) replicates; `None` where too few of them are defined (not NaN)."""
-    defined = _defined(replicates)
-    if defined is None:
-        return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def interval(measured: Measured, limits: tuple[float, float] | None = None, level: float = 0.95) -> Interval:
     """Mean over repetitions and its interval over clusters and repetitions.
 
@@ -111,10 +102,6 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
         low, high = _wilson(value, spread.se, quantile, limits, clusters)
     df = float(stdtridf((1 + level) / 2, quantile))
     return Interval(value, low, high, count, seed_sd, covers, None, spread.se, df, level)
-
-
-bootstrap_interval = interval
-"""The former name of `interval`."""
 
 
 def _why_unbounded(
@@ -233,9 +220,3 @@ def stack(
     """Gather the repetitions of one metric; an undefined point (`None`) becomes NaN."""
     values = np.array([np.nan if point is None else point for point in points], dtype=np.float64)
     return Measured(values, np.stack([np.asarray(row, dtype=np.float64) for row in replicates]), clusters)
-
-
-def _defined(replicates: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    defined = replicates[np.isfinite(replicates)]
-    enough = len(defined) > 0 and len(defined) >= DEFINED_SHARE * len(replicates)
-    return defined if enough else None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from benchmark.statistics import Interval, Measured, cluster_counts, interval, percentile_interval, stack
+from benchmark.statistics import Interval, Measured, cluster_counts, interval, stack
 
 
 def normal_replicates(spread: float, draws: int = 2000, repetitions: int = 1, seed: int = 0) -> np.ndarray:
@@ -134,13 +134,6 @@ def test_a_tenth_of_the_replicates_may_be_undefined_and_is_left_out() -> None:
     assert interval(Measured(point, holed, 66)) == interval(Measured(point, kept, 66))
     holed[0, 1] = np.nan
     assert interval(Measured(point, holed, 66)).low is None
-
-
-def test_percentiles_leave_out_what_is_undefined() -> None:
-    values = np.r_[np.arange(101.0), np.nan]
-    assert percentile_interval(values) == pytest.approx((2.5, 97.5))
-    assert percentile_interval(values, level=0.9) == pytest.approx((5, 95))
-    assert percentile_interval(np.r_[np.arange(8.0), np.nan, np.nan]) is None
 
 
 def test_shapes_that_do_not_fit_are_errors() -> None:
