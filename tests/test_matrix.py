@@ -43,7 +43,8 @@ def test_a_dose_response_crosses_real_with_synthetic_numbers_and_has_a_control_f
     doses = [(c.method, c.mix, c.balance, c.n_real, c.n_synthetic) for c in found if c.kind == "utility"]
     assert doses == [
         ("real_only", "real", "", 0, 0), ("real_only", "real", "sampling", 0, 0),
-        ("real_only", "real", "sampling", 2, 0), ("fu_lora", "real+synthetic", "sampling", 2, 3), ("fu_lora", "real+synthetic", "sampling", 0, 3),
+        ("real_only", "real", "sampling", 2, 0), ("fu_lora", "real+synthetic", "sampling", 2, 3),
+        ("fu_lora", "real+synthetic", "sampling", 0, 3),
     ]  # fmt: skip
 
 
