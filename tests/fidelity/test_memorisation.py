@@ -23,7 +23,7 @@ REAL_DATA = "FULORA_BENCH_REAL_DATA"
 def views(pixels: np.ndarray) -> Views:
     """Small area means stand in for an extractor's features."""
     means = pixels.reshape(len(pixels), 8, pixels.shape[1] // 8, 8, pixels.shape[2] // 8).mean(axis=(2, 4))
-    return Views(pixels, means.reshape(len(pixels), -1).astype(np.float32))
+    return Views(pixels, means.reshape(len(pixels), 64).astype(np.float32))
 
 
 def classical_copies(pixels: np.ndarray, n: int) -> np.ndarray:
