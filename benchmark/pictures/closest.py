@@ -93,10 +93,10 @@ def _sheet(record: Record, pairs: Sequence[_Pair]) -> Image.Image:
     )
     large, small = ImageFont.load_default(22), ImageFont.load_default(16)
     columns, rows = min(_COLUMNS, len(pairs)), -(-len(pairs) // _COLUMNS)
-    wide, high = 2 * TILE + GAP + BLOCK_GAP, TILE + _LINE + BLOCK_GAP
+    wide, high = 2 * TILE + GAP + BLOCK_GAP, TILE + _LINE + BLOCK_GAP + _FRAME
     widest = max(columns * wide - BLOCK_GAP, large.getlength(title), *(small.getlength(note) for note in notes))
     top = MARGIN + 36 + len(notes) * _LINE + MARGIN
-    canvas = Image.new("L", (int(widest) + 2 * MARGIN, top + rows * high - BLOCK_GAP + MARGIN), BACKGROUND)
+    canvas = Image.new("L", (int(widest) + 2 * MARGIN, top + rows * high), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     draw.text((MARGIN, MARGIN), title, fill=INK, font=large)
     for number, note in enumerate(notes):

@@ -12,6 +12,7 @@ from PIL import Image
 from benchmark.classes import CLASSES
 from benchmark.errors import BenchError
 from benchmark.execution.inputs import stored_set
+from benchmark.leaderboard.views import COPY_LIMIT
 from benchmark.pictures.closest import UNKNOWN, closest_picture
 from benchmark.pictures.drawing import TILE, Images, Row, grid, nothing, save
 from benchmark.pictures.real import RealImages
@@ -120,7 +121,7 @@ def _samples(run: Run, records: list[tuple[Record, Path]], method: str, free: bo
     record, folder = usable[0]
     stored = stored_set(folder, int(run.profile["image_size"]))
     flagged = _flagged(records, record)
-    withheld = "" if free or flagged is not None else f"{method}: {_UNCHECKED}"
+    withheld = "" if free else _why_withheld(method, flagged, len(stored.labels))
     if flagged and max(flagged) >= len(stored.labels):
         raise BenchError(f"{method}: a near-copy is flagged beyond the {len(stored.labels)} stored samples. Run again.")
     kept = np.ones(len(stored.labels), dtype=bool)
@@ -136,6 +137,18 @@ def _samples(run: Run, records: list[tuple[Record, Path]], method: str, free: bo
         caption,
         withheld,
     )
+
+
+def _why_withheld(method: str, flagged: set[int] | None, count: int) -> str:
+    """Why a grid that would stand beside licensed images is not published; empty if it may be.
+
+    The rest of a set that is mostly copies is not what was found to be one, and may still be.
+    """
+    if flagged is None:
+        return f"{method}: {_UNCHECKED}"
+    if len(flagged) > COPY_LIMIT * count:
+        return f"{method}: {len(flagged)} of {count} samples are copies of training images, so its grid is withheld."
+    return ""
 
 
 def _flagged(records: list[tuple[Record, Path]], generated: Record) -> set[int] | None:
