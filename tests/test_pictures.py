@@ -60,6 +60,14 @@ def test_near_copies_are_left_out_of_what_is_published(tmp_path: Path) -> None:
     assert holds(found.private[0], copied)
 
 
+def test_nothing_of_a_set_that_holds_many_copies_is_published(tmp_path: Path) -> None:
+    """What is left of it may be copies that were not found."""
+    found = grids(tmp_path, "spain-africa", flagged=(0, 4))
+    assert found.published == []
+    assert any("2 of 15 samples are copies" in note for note in found.notes)
+    assert found.private
+
+
 def test_a_grid_without_a_near_copy_check_is_withheld_and_says_what_to_do(tmp_path: Path) -> None:
     folder = FakeRun(tmp_path / "run", protocol="spain-africa", methods=METHODS, repetitions=1).write()
     for path in folder.glob("store/fidelity/*/*/record.json"):

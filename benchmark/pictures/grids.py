@@ -12,7 +12,6 @@ from PIL import Image
 from benchmark.classes import CLASSES
 from benchmark.errors import BenchError
 from benchmark.execution.inputs import stored_set
-from benchmark.leaderboard.views import COPY_LIMIT
 from benchmark.pictures.closest import UNKNOWN, closest_picture
 from benchmark.pictures.drawing import TILE, Images, Row, grid, nothing, save
 from benchmark.pictures.real import RealImages
@@ -25,6 +24,9 @@ Group = Mapping[str, Images]
 PRIVATE = "private"
 FREE_PROTOCOLS = ("phantom",)
 """Protocols whose real images may be published: they are drawn, of nobody."""
+
+MOST_COPIES = 0.1
+"""Share of copies in a set above which none of it stands in a published picture beside licensed images."""
 
 _UNCHECKED = (
     "the synthetic-only grid is withheld, since no fidelity record against `train` says which samples are near-copies "
@@ -146,7 +148,7 @@ def _why_withheld(method: str, flagged: set[int] | None, count: int) -> str:
     """
     if flagged is None:
         return f"{method}: {_UNCHECKED}"
-    if len(flagged) > COPY_LIMIT * count:
+    if len(flagged) > MOST_COPIES * count:
         return f"{method}: {len(flagged)} of {count} samples are copies of training images, so its grid is withheld."
     return ""
 
