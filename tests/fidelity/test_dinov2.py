@@ -49,6 +49,24 @@ def load(path: Path) -> dict[str, torch.Tensor]:
     return load_file(path)
 
 
+def test_the_place_embeddings_of_a_published_file_are_resampled_to_the_smaller_grid(
+    tmp_path: Path, files: tuple[Path, Path]
+):
+    state = load(files[0])
+    large = torch.randn(1, 1 + 37 * 37, 384)
+    save_file({**state, "pos_embed": large}, tmp_path / "published.safetensors")
+    grid = large[:, 1:].reshape(1, 37, 37, 384).permute(0, 3, 1, 2)
+    small = torch.nn.functional.interpolate(grid, (16, 16), mode="bicubic", antialias=True)
+    state["pos_embed"] = torch.cat([large[:, :1], small.permute(0, 2, 3, 1).reshape(1, 256, 384)], dim=1)
+    save_file(state, tmp_path / "resampled.safetensors")
+    images = np.random.default_rng(1).integers(0, 255, size=(1, 64, 64)).astype(np.uint8)
+    found = [
+        extract(images, load_extractor("dinov2", tmp_path / f"{name}.safetensors"))
+        for name in ("published", "resampled")
+    ]
+    assert np.allclose(found[0], found[1], atol=1e-5)
+
+
 def test_the_record_says_what_makes_its_figures_comparable(files: tuple[Path, Path]):
     told = load_extractor("dinov2", files[0]).describe()
     assert told["backend"] == f"timm {NAME}"
