@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import stdtridf
 
-from benchmark.statistics.intervals import Interval, Measured, interval, spread_of
+from benchmark.statistics.intervals import Interval, Measured, interval
+from benchmark.statistics.spread import spread_of
 
 GATE_LEVEL = 0.99
 """Level at which the gate calls a metric worse: identical runs fire in at most 1 % (`docs/statistics.md`)."""
@@ -48,14 +48,12 @@ def gate_gain(run: Measured, baseline: Measured, level: float = GATE_LEVEL) -> I
         return replace(paired, level=level)
     replicates = difference.replicates[:, np.all(np.isfinite(difference.replicates), axis=0)]
     of_seeds = float(np.var(run.points, ddof=1) + np.var(baseline.points, ddof=1)) / count
-    independent = spread_of(replicates, difference.clusters or replicates.shape[1], of_seeds, 2 * (count - 1))
-    inner = 1 - (1 - PAIRED_SHARE) * (1 - level)
-    quantile = independent.quantile(inner)
-    half = quantile * independent.se
-    if half >= paired.high - paired.value:
+    spread = spread_of(replicates, difference.clusters or replicates.shape[1], of_seeds, 2 * (count - 1))
+    independent = spread.reach(1 - (1 - PAIRED_SHARE) * (1 - level))
+    if independent.half >= paired.high - paired.value:
         return replace(paired, level=level)
-    df = float(stdtridf((1 + inner) / 2, quantile))
-    return replace(paired, low=paired.value - half, high=paired.value + half, se=independent.se, df=df, level=level)
+    low, high = paired.value - independent.half, paired.value + independent.half
+    return replace(paired, low=low, high=high, se=independent.se, df=independent.df, level=level)
 
 
 def _difference(method: Measured, control: Measured) -> Measured:

@@ -64,18 +64,14 @@ class Sample:
 
     @cached_property
     def variances(self) -> tuple[Floats, Floats, Floats]:
-        """(B,) variance over clusters of the mean, its part that repetitions share, and s^2 / S.
-
-        Like the default, the last is never less than the image noise of the repetitions.
-        """
+        """(B,) variance over clusters of the mean, its part that repetitions share, and s^2 / S."""
         inflation, count = CLUSTERS / (CLUSTERS - 1), self.repetitions
         of_clusters = self.mean.var(axis=-1, ddof=1) * inflation
         if count == 1:
             return of_clusters, of_clusters, np.zeros_like(of_clusters)
         of_one = self.replicates.var(axis=-1, ddof=1).mean(axis=1) * inflation
         shared = np.maximum((count * of_clusters - of_one) / (count - 1), 0)
-        of_seeds = np.maximum(self.points.var(axis=1, ddof=1) / count, of_clusters - shared)
-        return of_clusters, shared, of_seeds
+        return of_clusters, shared, self.points.var(axis=1, ddof=1) / count
 
     @cached_property
     def df_of_clusters(self) -> Floats:
@@ -172,9 +168,21 @@ def default(sample: Sample) -> Bounds:
 
 
 def default_half(sample: Sample) -> Floats:
-    """(B,) quantile times standard error of the default."""
-    _, shared, of_seeds = sample.variances
-    return half_midway(shared, sample.df_of_clusters, of_seeds, sample.repetitions - 1, sample.tail)
+    """(B,) half the width of the default without limits."""
+    return default_reach(sample)[0]
+
+
+def default_reach(sample: Sample) -> tuple[Floats, Floats]:
+    """(B,) half the width of the default without limits, and its standard error."""
+    return reach(sample, sample.variances[2], sample.repetitions - 1, sample.tail)
+
+
+def reach(sample: Sample, of_seeds: Floats, df_of_seeds: int, tail: float) -> tuple[Floats, Floats]:
+    """(B,) the same for another variance over repetitions: never less than for these very classifiers."""
+    given, shared, _ = sample.variances
+    half = half_midway(shared, sample.df_of_clusters, of_seeds, df_of_seeds, tail)
+    least = stdtrit(sample.df_of_clusters, tail) * np.sqrt(given)
+    return np.maximum(half, least), np.sqrt(np.where(half >= least, shared + of_seeds, given))
 
 
 CANDIDATES: dict[str, Callable[[Sample], Bounds]] = {

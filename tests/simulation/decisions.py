@@ -17,7 +17,7 @@ from scipy.special import stdtr, stdtridf, stdtrit
 from benchmark.statistics import GATE_LEVEL, swap_test
 from benchmark.statistics.gains import PAIRED_SHARE
 from tests.simulation import fast
-from tests.simulation.candidates import Floats, Sample, default, default_half, half_midway
+from tests.simulation.candidates import Floats, Sample, default, default_half, default_reach, reach
 from tests.simulation.world import CLASSES, CLUSTERS, Boards, World, draw, latents, layout
 
 ACCURACY = 0.75
@@ -113,17 +113,14 @@ def gate_half(values: Floats, level: float) -> Floats:
     paired = default_half(replace(difference, level=2 * paired_tail - 1))
     if count == 1:
         return paired
-    of_mean, shared, _ = difference.variances
-    of_seeds = np.maximum(values[..., 0].var(axis=-1, ddof=1).sum(axis=1) / count, of_mean - shared)
+    of_seeds = values[..., 0].var(axis=-1, ddof=1).sum(axis=1) / count
     tail = 1 - (1 - PAIRED_SHARE) * (1 - level) / 2
-    parts = (shared, difference.df_of_clusters, of_seeds, 2 * (count - 1))
-    return np.minimum(paired, half_midway(*parts, tail))
+    return np.minimum(paired, reach(difference, of_seeds, 2 * (count - 1), tail)[0])
 
 
 def detectable(difference: Sample) -> Floats:
     """(B,) `benchmark.statistics.smallest_detectable`; a test holds the two together."""
-    half = default_half(difference)
-    error = np.sqrt(difference.variances[1] + difference.variances[2])
+    half, error = default_reach(difference)
     return half + stdtrit(stdtridf(difference.tail, half / error), 0.8) * error
 
 
@@ -187,8 +184,8 @@ def family(setting: Setting, rows: int, trials: int, seed: int = 1) -> tuple[Flo
         for row in range(rows):
             pair = [row + 1, 0]
             difference = gain(values[:, pair])
-            error = np.sqrt(difference.variances[1] + difference.variances[2])
-            df = stdtridf(difference.tail, default_half(difference) / error)
+            half, error = default_reach(difference)
+            df = stdtridf(difference.tail, half / error)
             permutation[block, row] = permuted(right[:, pair], generator)
             spread[block, row] = 2 * stdtr(df, -np.abs(difference.value) / error)
     return permutation, spread
