@@ -109,8 +109,9 @@ def leaderboard(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids."""
+    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids and plots."""
     from benchmark.leaderboard import FORMATS, build_board, write_board
+    from benchmark.leaderboard.plots import write_plots
     from benchmark.publish import publish
 
     chosen = tuple(formats.split(","))
@@ -123,6 +124,7 @@ def leaderboard(
         board = build_board(runs)
         if out is not None:
             write_board(board, out, chosen)
+            write_plots(board, out)
     if out is not None:
         say(f"written to {out}")
     if as_json:
