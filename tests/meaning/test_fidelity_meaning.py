@@ -29,7 +29,7 @@ from benchmark.fidelity import (
     read_folder,
 )
 
-FAST = FidelityOptions(kid_subsets=10, kid_subset_size=40, floor_splits=2)
+FAST = FidelityOptions(kid_subsets=10, kid_subset_size=40, floor_splits=2, replicates=0)
 REAL_DATA = "FULORA_BENCH_REAL_DATA"
 
 
@@ -140,11 +140,32 @@ def test_fid_and_kid_rise_with_every_step_of_a_fault(fault: str, cohort: Labelle
         assert np.all(np.diff(np.array(values, dtype=float)) > 0), f"{name} over {severities}: {values}"
 
 
-def test_identical_sets_have_fid_zero(cohort: Labelled, encoder: Extractor):
-    found = measured(cohort, cohort, encoder).pooled
-    assert found.fid.value == pytest.approx(0, abs=1e-5)
+def test_dropped_modes_lower_recall_and_coverage_and_leave_precision(cohort: Labelled, encoder: Extractor):
+    reference, candidate = halves(cohort)
+    whole, collapsed = (measured(reference, part, encoder).further for part in (candidate, modes_dropped(candidate, 3)))
+    for name in ("recall", "coverage"):
+        assert (collapsed[name].value or 0) < 0.8 * (whole[name].value or 0)
+    assert (collapsed["precision"].value or 0) > 0.9 * (whole["precision"].value or 0)
+
+
+def test_identical_sets_have_fid_zero_and_lie_in_and_fill_each_other(cohort: Labelled, encoder: Extractor):
+    result = measured(cohort, cohort, encoder)
+    found = result.pooled
+    assert found.fid.value == pytest.approx(0, abs=1e-9)
+    assert [result.further[name].value for name in ("precision", "recall", "coverage")] == [1, 1, 1]
     assert found.kid.value is not None
     assert found.kid.value <= 0
+
+
+def test_mode_collapse_keeps_precision_and_loses_recall_and_coverage(cohort: Labelled, encoder: Extractor):
+    reference, candidate = halves(cohort)
+    few = np.random.default_rng(3).permutation(len(candidate.images))[:3]
+    whole = measured(reference, candidate, encoder).further
+    collapsed = measured(reference, noisy(candidate.at(np.resize(few, len(candidate.images))), 1), encoder).further
+    values = {name: (whole[name].value or 0, collapsed[name].value or 0) for name in whole}
+    assert values["precision"][1] > values["precision"][0] - 0.15, values
+    assert values["recall"][1] < 0.1 * values["recall"][0], values
+    assert values["coverage"][1] < 0.4 * values["coverage"][0], values
 
 
 def test_the_order_of_the_images_is_irrelevant(cohort: Labelled, encoder: Extractor):
