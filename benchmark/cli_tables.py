@@ -109,9 +109,8 @@ def leaderboard(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids and plots."""
-    from benchmark.leaderboard import FORMATS, build_board, write_board
-    from benchmark.leaderboard.plots import write_plots
+    """Make the leaderboard from records; of one run, `--out` adds its records and the publishable sample grids."""
+    from benchmark.leaderboard import FORMATS, build_board, write_board, write_plots
     from benchmark.publish import publish
 
     chosen = tuple(formats.split(","))
