@@ -53,7 +53,8 @@ def test_listing_imports_no_torch():
 
 
 def test_every_registered_extractor_can_be_described():
-    assert {extractor_info(name)["name"] for name in EXTRACTORS} == {"ultrasound", "inception"}
+    assert {extractor_info(name)["name"] for name in EXTRACTORS} == {"ultrasound", "inception", "dinov2"}
+    assert "never downloaded" in str(extractor_info("dinov2")["weights"])
 
 
 def test_an_unknown_name_gets_the_nearest():
@@ -67,6 +68,21 @@ def test_a_callable_of_anybody_serves_as_extractor():
     assert found.dtype == np.float32
     assert found[:, 0] == pytest.approx(images().reshape(5, -1).mean(1), rel=1e-5)
     assert (extractor.dimension, extractor.backend_version) == (2, "3.1")
+
+
+@pytest.mark.parametrize("name", ["ultrasound", "fidelity_test_extractor:mean_and_spread"])
+def test_a_description_names_everything_that_figures_must_share_but_the_device(name: str):
+    told = load_extractor(name).describe()
+    assert set(told) == {
+        "name",
+        "weights_sha256",
+        "dimension",
+        "backend",
+        "backend_version",
+        "resize",
+        "precision",
+    }
+    assert told["precision"] == "fp32"
 
 
 def test_a_class_of_anybody_receives_the_weights_and_they_enter_the_digest(tmp_path: Path):
