@@ -81,7 +81,7 @@ def _fidelity_notes(metric: dict[str, Any]) -> str:
     if "subset_size" in metric:
         notes.append(f"std {_number(metric['std'])} over subsets of {metric['subset_size']}")
     if "floor_n" in metric:
-        notes.append(f"floor and ratio at n = {metric['floor_n']}, halves by patient")
+        notes.append(f"floor and ratio at n = {metric['floor_n']}, halves of the real folder")
     if "r_squared" in metric:
         notes.append(f"n = {metric['n_low']} to {metric['n_high']}, R² {metric['r_squared']:.3f}")
     if "k" in metric:

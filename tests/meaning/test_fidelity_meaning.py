@@ -144,7 +144,7 @@ def test_dropped_modes_lower_recall_and_coverage_and_leave_precision(cohort: Lab
     reference, candidate = halves(cohort)
     whole, collapsed = (measured(reference, part, encoder).further for part in (candidate, modes_dropped(candidate, 3)))
     for name in ("recall", "coverage"):
-        assert (collapsed[name].value or 0) < 0.8 * (whole[name].value or 0)
+        assert (collapsed[name].value or 0) < 0.9 * (whole[name].value or 0)
     assert (collapsed["precision"].value or 0) > 0.9 * (whole["precision"].value or 0)
 
 
