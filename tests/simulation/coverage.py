@@ -167,8 +167,11 @@ def default_table(results: Results) -> str:
 
 
 def candidate_table(results: Results, count: int) -> str:
-    """Lowest, mean and highest coverage of each candidate over the settings, and its mean width."""
-    rows = ["| interval | " + " | ".join(METRICS) + " |", "|---" * (1 + len(METRICS)) + "|"]
+    """Lowest, mean and highest coverage of each candidate over the settings, and its mean width.
+
+    For one repetition several are the same; the first of them is shown.
+    """
+    rows: dict[str, str] = {}
     for name in CANDIDATES:
         cells = []
         for metric in METRICS:
@@ -176,8 +179,9 @@ def candidate_table(results: Results, count: int) -> str:
             covered = [tally.coverage for tally in tallies]
             width = np.mean([tally.mean_width for tally in tallies])
             cells.append(f"{min(covered):.1f} / {np.mean(covered):.1f} / {max(covered):.1f} ({width:.1f})")
-        rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        rows.setdefault(" | ".join(cells), name)
+    head = ["| interval | " + " | ".join(METRICS) + " |", "|---" * (1 + len(METRICS)) + "|"]
+    return "\n".join([*head, *(f"| {name} | {cells} |" for cells, name in rows.items())])
 
 
 def one_repetition_table(results: Results, names: dict[str, str]) -> str:
@@ -204,7 +208,7 @@ def _worlds(results: Results) -> list[World]:
 
 
 def _flag(coverage: float) -> str:
-    return f"{coverage:.1f}" if 93 <= coverage <= 97 else f"**{coverage:.1f}**"
+    return f"{coverage:.1f}" if 93 <= round(coverage, 1) <= 97 else f"**{coverage:.1f}**"
 
 
 def main() -> None:
