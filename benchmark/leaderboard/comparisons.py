@@ -16,6 +16,7 @@ from benchmark.statistics import (
     Measured,
     holm,
     interval,
+    interval_p,
     letters,
     mcnemar,
     paired_gain,
@@ -43,7 +44,8 @@ class Compared:
     Attributes:
         gain: the mean paired difference with its interval; `None` where there is none, `reason` says why.
         p: of the cluster-level permutation, over the repetitions that both have.
-        p_holm: the same, corrected for all rows of the family.
+        p_holm: the larger of that p and the p of the paired interval, corrected for all rows of the family. The
+            permutation takes the trained classifiers as given, and the interval alone knows no number of rows.
         p_mcnemar: exact, on the first repetition that both have; it ignores clustering.
         detectable: the smallest true difference that is found at 80 % power.
         reason: why there is no gain.
@@ -165,7 +167,8 @@ class RunScores:
     def _compare(self, rows: list[Series], track: str) -> dict[Series, Compared]:
         found = {series: self._against_control(series, track) for series in rows}
         tested = [series for series in rows if not series.is_upper_reference]
-        corrected = dict(zip(tested, holm([found[series].p for series in tested]), strict=True))
+        raw = [_larger_p(found[series].gain, found[series].p) for series in tested]
+        corrected = dict(zip(tested, holm(raw), strict=True))
         return {series: _corrected(one, corrected.get(series)) for series, one in found.items()}
 
     def _against_control(self, series: Series, track: str) -> Compared:
@@ -183,7 +186,7 @@ class RunScores:
         rows = [s for s in self.ordered(self.view.headline(), track) if s.block == block and self.is_ranked(s, track)]
         pairs = list(combinations(rows, 2))
         found = [self.difference(one, other, track) for one, other in pairs]
-        corrected = holm([None if one is None else one[1] for one in found])
+        corrected = holm([None if one is None else _larger_p(*one) for one in found])
         apart = {
             frozenset(series.title for series in pair)
             for pair, one, p in zip(pairs, found, corrected, strict=True)
@@ -213,6 +216,12 @@ def _bounded(found: Interval) -> Interval:
     if found.low is None or found.high is None:
         return found
     return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0))
+
+
+def _larger_p(gain: Interval | None, p: float | None) -> float | None:
+    """The p that a correction for many rows starts from: a difference counts only where both of its p do."""
+    of_interval = None if gain is None else interval_p(gain)
+    return None if p is None or of_interval is None else max(p, of_interval)
 
 
 def _corrected(found: Compared, p_holm: float | None) -> Compared:

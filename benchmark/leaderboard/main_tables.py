@@ -39,8 +39,8 @@ UNCHECKED = (
 )
 READING = (
     "Rows are sorted by gain. Rows that share a letter are ties: the order among them is chance. Letters, gains and "
-    "all intervals are at 95 %; two rows have no letter in common only if the permutation of whole clusters, "
-    "Holm-corrected for all pairs, and the paired interval over clusters and repetitions both tell them apart."
+    "all intervals are at 95 %; two rows have no letter in common only if both the permutation of whole clusters and "
+    "the paired interval over clusters and repetitions tell them apart, the larger p Holm-corrected for all pairs."
 )
 CONTROL_NOTE = (
     "The control is `real, balanced sampling`. p (Holm) is corrected for {tests} tests: every row with this control, "
@@ -83,7 +83,7 @@ TESTS = (
     Column("se", "SE", "standard error of the gain, points of percent", "points", digits=2),
     Column("df", "df", "degrees of freedom of its t quantile"),
     Column("p", "p, permutation", f"labels of row and control swapped within whole clusters, {PERMUTATIONS} permutations, all repetitions together; takes the trained classifiers as given", digits=4, p=True),  # noqa: E501
-    Column("p_holm", "p, Holm", "the same, corrected for all rows against one control", digits=4, p=True),
+    Column("p_holm", "p, Holm", "the larger of it and the p of the gain's interval, corrected for all rows against one control", digits=4, p=True),  # noqa: E501
     Column("p_mcnemar", "p, McNemar (ignores clustering)", "exact McNemar test on the images of the first shared repetition; it takes images as independent, so it is too small", digits=4, p=True),  # noqa: E501
     Column("detectable", "detectable at 80 %", "smallest true difference that a comparison with this standard error finds in four of five such runs, before Holm", "points"),  # noqa: E501
 )  # fmt: skip

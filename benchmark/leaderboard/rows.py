@@ -23,7 +23,7 @@ WHERE = (
     Column("compute", "compute", "matched or unmatched numbers of optimiser steps", data=True),
 )
 GAIN = Column("gain", "gain", "accuracy minus the control's (real images alone, balanced sampling; same backbone, augmentation, seeds), points of percent, paired by image and repetition", "points", signed=True)  # fmt: skip # noqa: E501
-P_HOLM = Column("p_holm", "p (Holm)", "two-sided p of the gain by permutation of whole clusters, Holm-corrected for all rows against one control", digits=3, p=True)  # fmt: skip # noqa: E501
+P_HOLM = Column("p_holm", "p (Holm)", "two-sided: the larger p of a permutation of whole clusters and of the gain's interval, Holm-corrected for all rows against one control", digits=3, p=True)  # fmt: skip # noqa: E501
 TIES = Column("ties", "ties", "ranked rows that share a letter are not told apart by this run")
 ACCURACY = Column("accuracy", "accuracy %", "suite-v1 accuracy, open: five outputs, `other` counts as an error", "percent")  # fmt: skip # noqa: E501
 F1 = Column("f1", "F %", "suite-v1 f1_macro_present: mean F1 of the classes present in the target", "percent")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmark.leaderboard import Board, build_board
 from benchmark.leaderboard.comparisons import RunScores
@@ -83,15 +84,22 @@ def test_with_and_without_augmentation_each_have_their_own_control(board: Board)
     assert "augmentation" in board.table("main").display().columns
 
 
-def test_p_is_the_cluster_permutation_corrected_by_holm_over_all_rows_with_one_control(tmp_path: Path):
+def of_interval(value: float, se: float, df: float) -> float:
+    """Two-sided p of a difference by Student's t; with no standard error only a difference of 0 is no difference."""
+    return float(value == 0) if se == 0 else float(2 * stats.t.sf(abs(value) / se, df))
+
+
+def test_p_is_the_larger_of_permutation_and_interval_corrected_by_holm_over_all_rows_with_one_control(tmp_path: Path):
     board = build_board([written(tmp_path)])
+    gains = {(row["mix"], row["method"]): row["gain"] for row in rows(board, "tests") if row["balance"] == "natural"}
     control = np.array([right(0.5, r) for r in range(3)])
     raw = {}
     for method in METHODS[1:]:
         for mix in ("real+synthetic", "synthetic"):
             found = np.array([right(method.skill, r) for r in range(3)])
             table = "main" if mix == "real+synthetic" else "synthetic_only"
-            raw[table, method.name] = _permuted(found, control)
+            gain = gains[mix, method.name]
+            raw[table, method.name] = max(_permuted(found, control), of_interval(gain.value, gain.se, gain.df))
     raw["main", "real_only"] = 1.0
     ascending = sorted(raw, key=lambda place: raw[place])
     expected, last = {}, 0.0
@@ -128,12 +136,14 @@ def test_rows_that_differ_share_no_letter_and_equal_rows_share_all(board: Board)
     assert "a" in ties["real + much"]
 
 
-def test_letters_are_those_of_the_pairs_that_permutation_and_interval_both_tell_apart(folder: Path):
+def test_letters_are_those_of_the_pairs_whose_larger_p_stays_below_five_percent_after_holm(folder: Path):
     scores = RunScores(open_runs([folder])[0])
     ranked = [s for s in scores.headline if s.block[1] == "light" and scores.is_ranked(s, TRACK)]
     pairs = [(one, other) for i, one in enumerate(ranked) for other in ranked[i + 1 :]]
     found = [scores.difference(one, other, TRACK) for one, other in pairs]
-    p_values = [pair[1] for pair in found if pair is not None]
+    p_values = [
+        max(p, of_interval(gain.value or 0.0, gain.se or 0.0, gain.df or 1.0)) for gain, p in filter(None, found)
+    ]
     order = np.argsort(p_values)
     adjusted = np.empty(len(pairs))
     adjusted[order] = np.minimum(np.maximum.accumulate(np.array(p_values)[order] * np.arange(len(pairs), 0, -1)), 1)
