@@ -13,8 +13,9 @@ import benchmark
 from benchmark.classes import CLASSES, PROMPTS
 from benchmark.contract import CONTRACT_VERSION, MethodSpec, ParameterValue
 from benchmark.keys import content_key, file_sha256, named_seed, tree_sha256
+from benchmark.mixes import doses, mixes
 from benchmark.models import BaseModel
-from benchmark.profile import BackboneEntry, Profile, UtilityPlan
+from benchmark.profile import BackboneEntry, Profile
 from benchmark.records import REFERENCE_METHOD, Cell, Record
 
 TARGET_MIX = "target"
@@ -121,10 +122,12 @@ def _fidelity_cells(profile: Profile, method: str, repetition: int) -> Iterator[
 
 def _utility_cells(profile: Profile, spec: MethodSpec, method: str, repetition: int) -> Iterator[Cell]:
     plan = profile.utility
-    mixes = [*_mixes(plan, spec, method), *_doses(plan, spec, method)]
+    trained_on = [*mixes(plan, spec, method), *doses(plan, spec, method)]
+    if plan.upper_reference and method == REFERENCE_METHOD:
+        trained_on.append({"mix": TARGET_MIX})
     for backbone in plan.backbones:
         for augmentation in plan.augmentations:
-            for mix in mixes:
+            for mix in trained_on:
                 yield Cell(
                     kind="utility",
                     protocol=profile.protocol,
@@ -134,50 +137,6 @@ def _utility_cells(profile: Profile, spec: MethodSpec, method: str, repetition: 
                     augmentation=augmentation,
                     **mix,
                 )
-
-
-def _mixes(plan: UtilityPlan, spec: MethodSpec, method: str) -> list[dict[str, Any]]:
-    """What a method's classifiers are trained on, as coordinates of cells; `natural` and `matched` go without saying.
-
-    The controls belong to the reference method: a method that yields nothing has nothing to add to them.
-    """
-    computes = [_unless(compute, "matched") for compute in plan.compute]
-    if spec.synthesizes:
-        return [
-            {"mix": mix, "balance": _unless(balance, "natural"), "compute": compute}
-            for mix in plan.mixes
-            for balance in dict.fromkeys(plan.balances)
-            for compute in dict.fromkeys(computes)
-        ]
-    found: list[dict[str, Any]] = [{"mix": "real"}]
-    if method == REFERENCE_METHOD:
-        found += [
-            {"mix": "real", "balance": balance} for balance in dict.fromkeys(plan.controls) if balance != "natural"
-        ]
-        if "unmatched" in plan.compute and "subset" in plan.controls:
-            found.append({"mix": "real", "balance": "subset", "compute": "unmatched"})
-        if plan.upper_reference:
-            found.append({"mix": TARGET_MIX})
-    return found
-
-
-def _doses(plan: UtilityPlan, spec: MethodSpec, method: str) -> list[dict[str, Any]]:
-    """The dose-response: sampled evenly throughout, so that the numbers of images are all that varies."""
-    real = dict.fromkeys(plan.doses.real)
-    if not spec.synthesizes:
-        wanted = method == REFERENCE_METHOD and bool(plan.doses.synthetic)
-        controls = [{"mix": "real", "balance": "sampling", "n_real": n} for n in real if n]
-        return controls if wanted else []
-    return [
-        {"mix": "real+synthetic", "balance": "sampling", "n_real": n, "n_synthetic": k}
-        for n in real
-        for k in dict.fromkeys(plan.doses.synthetic)
-        if k
-    ]
-
-
-def _unless(name: str, usual: str) -> str:
-    return "" if name == usual else name
 
 
 def judge_of(profile: Profile, repetition: int) -> Cell:

@@ -39,7 +39,9 @@ def extract(
     if images.dtype != np.uint8 or images.ndim != 3:
         raise ValueError(f"images must be uint8 of shape (n, h, w), not {images.dtype} {images.shape}")
     features = np.empty((len(images), extractor.dimension), dtype=np.float32)
-    with torch.inference_mode():
+    # Convolutions on a GPU round to TF32 unless told not to, and the record says fp32.
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with torch.inference_mode(), exact:
         for start in range(0, len(images), batch_size):
             batch = grey_to_channels(images[start : start + batch_size]).to(extractor.device)
             found = extractor.network(batch).float().cpu().numpy()

@@ -17,7 +17,10 @@ from benchmark.fidelity.resampled import frechet_replicates, kernel_replicates
 
 KEPT = 0.8
 """Share of patients, and of synthetic images, in a replicate."""
-INTERVAL = "value ± t standard errors; a fifth of real patients and of synthetic images left out at a time"
+INTERVAL = (
+    "value ± t standard errors; a fifth of the real patients (of the real images, where no patients are named) and of "
+    "the synthetic images left out at a time"
+)
 _FEWEST = 5
 
 

@@ -12,14 +12,13 @@ from benchmark.statistics.intervals import (
     stack,
 )
 from benchmark.statistics.power import smallest_detectable
-from benchmark.statistics.resampling import cluster_counts, cluster_weights
+from benchmark.statistics.resampling import cluster_counts
 
 __all__ = [
     "GATE_LEVEL",
     "Interval",
     "Measured",
     "cluster_counts",
-    "cluster_weights",
     "gate_gain",
     "holm",
     "interval",

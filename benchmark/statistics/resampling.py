@@ -27,24 +27,11 @@ def cluster_counts(
     Raises:
         ValueError: no images, or a cluster in two strata.
     """
-    _, groups = _layout(cluster_ids, strata)
-    return _draw(groups, replicates, seed)
+    return _draw(_strata_of_clusters(cluster_ids, strata), replicates, seed)
 
 
-def cluster_weights(
-    cluster_ids: ArrayLike, replicates: int, seed: int, strata: ArrayLike | None = None
-) -> NDArray[np.uint32]:
-    """How often each image enters each replicate: the columns of `cluster_counts`, one for every image.
-
-    Returns:
-        (R, n) counts, in the order of the images.
-    """
-    codes, groups = _layout(cluster_ids, strata)
-    return _draw(groups, replicates, seed)[:, codes]
-
-
-def _layout(cluster_ids: ArrayLike, strata: ArrayLike | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The cluster of each image (n,) and the stratum of each cluster (C,), both as numbers in the order of names."""
+def _strata_of_clusters(cluster_ids: ArrayLike, strata: ArrayLike | None) -> NDArray[np.intp]:
+    """(C,) the stratum of each cluster, as a number in the order of names."""
     ids = np.asarray(cluster_ids).astype(str)
     if ids.ndim != 1 or ids.size == 0:
         raise ValueError("cluster_ids must be a non-empty vector")
@@ -55,7 +42,7 @@ def _layout(cluster_ids: ArrayLike, strata: ArrayLike | None) -> tuple[NDArray[n
     group_of_cluster = groups[first]
     if np.any(groups != group_of_cluster[codes]):
         raise ValueError("a cluster lies in more than one stratum")
-    return codes, group_of_cluster
+    return group_of_cluster
 
 
 def _draw(groups: NDArray[np.intp], replicates: int, seed: int) -> NDArray[np.uint32]:
