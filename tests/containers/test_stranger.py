@@ -96,8 +96,9 @@ def test_as_a_process_it_gets_a_row_that_is_no_copy(profile: Path, tmp_path: Pat
     bench("run", profile, "--out", tmp_path / "run")
     row = board_row(tmp_path / "run")
     assert (row["status"], row["ranked"], row["n_per_class"]) == ("ok", True, 4)
-    fidelity = pd.read_csv(tmp_path / "run" / "leaderboard" / "fidelity.csv").set_index("reference")
-    assert fidelity["near_copies"]["train"] == 0
+    memorisation = pd.read_csv(tmp_path / "run" / "leaderboard" / "memorisation.csv").set_index("method")
+    assert memorisation["near_copies"]["speckled_mixtures"] == 0
+    assert not memorisation["flagged"]["speckled_mixtures"]
 
 
 def test_as_a_process_it_keeps_the_contract():
