@@ -42,6 +42,9 @@ def fidelity(
     extractor: Annotated[str, typer.Option(help="ultrasound, inception, dinov2, or module:attribute")] = "ultrasound",
     weights: Annotated[Path | None, typer.Option(help="The extractor's weights file.")] = None,
     size: Annotated[int | None, typer.Option(help="Resize all images to this side first.")] = None,
+    patients: Annotated[
+        Path | None, typer.Option(help="CSV with columns image, patient of the real images (paths below REAL).")
+    ] = None,
     replicates: Annotated[int, typer.Option(min=0, help="Replicates of the intervals; 0 leaves them out.")] = 500,
     offline: Offline = False,
     device: Annotated[str, typer.Option(help="torch device")] = "cpu",
@@ -51,10 +54,14 @@ def fidelity(
     from benchmark.fidelity.evaluate import FidelityOptions, ImageSet
     from benchmark.fidelity.evaluate import fidelity as measure
     from benchmark.fidelity.extractors import load_extractor
-    from benchmark.fidelity.images import folder_labels, read_folder
+    from benchmark.fidelity.images import folder_labels, read_folder, read_patients
 
+    clusters = None if patients is None else read_patients(patients, real)
     network = load_extractor(extractor, weights, offline, device)
-    sets = [ImageSet(read_folder(folder, size), folder_labels(folder)) for folder in (real, synthetic)]
+    sets = [
+        ImageSet(read_folder(folder, size), folder_labels(folder), of_folder)
+        for folder, of_folder in ((real, clusters), (synthetic, None))
+    ]
     with phases() as progress:
         options = FidelityOptions(replicates=replicates)
         result = measure(sets[0], sets[1], network, options, lambda done, total: progress("features", done, total))

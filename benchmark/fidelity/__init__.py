@@ -16,7 +16,7 @@ from benchmark.fidelity.evaluate import (
 )
 from benchmark.fidelity.extractors import EXTRACTORS, Extractor, extractor_info, load_extractor
 from benchmark.fidelity.features import extract
-from benchmark.fidelity.images import folder_labels, read_folder
+from benchmark.fidelity.images import folder_labels, read_folder, read_patients
 from benchmark.fidelity.memorisation import ClosestPair, Memorisation, memorisation
 from benchmark.fidelity.neighbours import NearCopies, Views, near_copies, nearest
 
@@ -44,4 +44,5 @@ __all__ = [
     "near_copies",
     "nearest",
     "read_folder",
+    "read_patients",
 ]

@@ -88,10 +88,17 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Grey images of one set, uint8 (n, h, w), and the label of each where there are labels."""
+    """Grey images of one set.
+
+    Attributes:
+        images: uint8 (n, h, w).
+        labels: of each image, where there are labels.
+        clusters: patient of each image; without it every image is one of its own.
+    """
 
     images: NDArray[np.uint8]
     labels: Sequence[str] | None = None
+    clusters: Sequence[str] | None = None
 
 
 def fidelity(
@@ -108,7 +115,7 @@ def fidelity(
     """
     chosen = options or FidelityOptions()
     found = [
-        FeatureSet(extract(part.images, extractor, chosen.batch_size, progress), part.labels)
+        FeatureSet(extract(part.images, extractor, chosen.batch_size, progress), part.labels, part.clusters)
         for part in (real, synthetic)
     ]
     return fidelity_from_features(found[0], found[1], extractor.describe(), chosen)
@@ -236,6 +243,8 @@ def _further(real: FeatureSet, synthetic: FeatureSet, options: FidelityOptions) 
 def _warnings(pooled: SetDistances, per_class: dict[str, SetDistances], real: FeatureSet) -> tuple[str, ...]:
     dimension = real.features.shape[1]
     said = []
+    if real.clusters is None:
+        said.append("no patients given: each real image counts as one of its own, in the floor and in the intervals")
     fewest = min(pooled.n_real, pooled.n_synthetic)
     if fewest < FEW_IMAGES:
         said.append(f"small n ({fewest} images): FID is biased upwards; compare only with sets of the same size")

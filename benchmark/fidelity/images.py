@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -33,6 +34,31 @@ def folder_labels(folder: Path) -> list[str] | None:
     """
     parents = [path.relative_to(folder).parts[:-1] for path in image_files(folder)]
     return [parts[0] for parts in parents] if all(parents) else None
+
+
+def read_patients(table: Path, folder: Path) -> list[str]:
+    """The patient of each image, in the order of `read_folder`, from a CSV file with columns `image` and `patient`.
+
+    `image` is the path of an image below `folder`. Rows of other images are passed over. Raises UsageError where a
+    column, an image or a patient is missing, or an image has two patients.
+    """
+    try:
+        rows = pd.read_csv(table, dtype=str)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{table} cannot be read as CSV ({error}); it needs the columns image, patient.") from error
+    if missing := {"image", "patient"} - set(rows.columns):
+        raise UsageError(f"{table} has no column {', '.join(sorted(missing))}; it needs the columns image, patient.")
+    named = rows.dropna(subset=["image", "patient"]).drop_duplicates(["image", "patient"])
+    if twice := named["image"][named["image"].duplicated()].tolist():
+        raise UsageError(f"{table} gives more than one patient to {twice[0]}; leave one of its rows.")
+    patients = dict(zip(named["image"], named["patient"], strict=True))
+    names = [path.relative_to(folder).as_posix() for path in image_files(folder)]
+    if without := [name for name in names if name not in patients]:
+        raise UsageError(
+            f"{table} names no patient for {len(without)} of {len(names)} images of {folder}, e.g. {without[0]}; "
+            "add their rows, with paths below that folder."
+        )
+    return [patients[name] for name in names]
 
 
 def _grey(path: Path, size: int | None) -> NDArray[np.uint8]:

@@ -221,7 +221,9 @@ def _reproducible(threads: int, seed: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+        # cudnn.flags turns cuDNN off unless `enabled` is given.
+        cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with torch.random.fork_rng(), cudnn:
             torch.manual_seed(seed)
             yield
     finally:

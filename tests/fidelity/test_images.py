@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmark.errors import UsageError
-from benchmark.fidelity import folder_labels, read_folder
+from benchmark.fidelity import folder_labels, read_folder, read_patients
 
 
 def save(path: Path, value: int = 0, size: tuple[int, int] = (8, 6), mode: str = "L") -> None:
@@ -55,3 +55,29 @@ def test_an_unreadable_file_is_named(tmp_path: Path):
 def test_a_folder_without_images_says_so(tmp_path: Path, name: str):
     with pytest.raises(UsageError, match="PNG or JPEG"):
         read_folder(tmp_path / name)
+
+
+def test_patients_come_from_a_table_in_the_order_of_the_images(tmp_path: Path):
+    save(tmp_path / "images" / "femur" / "0.png")
+    save(tmp_path / "images" / "brain" / "1.png")
+    table = tmp_path / "patients.csv"
+    table.write_text("image,patient\nfemur/0.png,007\nbrain/1.png,12\nbrain/1.png,12\nelsewhere.png,9\n")
+    assert read_patients(table, tmp_path / "images") == ["12", "007"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,woman\na.png,1\n", "no column patient"),
+        ("image,patient\na.png,1\nb.png,\n", r"no patient for 1 of 2 images .*b\.png"),
+        ("image,patient\na.png,1\na.png,2\nb.png,1\n", r"more than one patient to a\.png"),
+        ("", "cannot be read as CSV"),
+    ],
+)
+def test_a_table_of_patients_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str):
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "images" / name)
+    table = tmp_path / "patients.csv"
+    table.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_patients(table, tmp_path / "images")

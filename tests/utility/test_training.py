@@ -40,6 +40,20 @@ def test_equal_arguments_give_equal_predictions_whatever_the_caller_drew_before(
     assert not np.array_equal(one, other)
 
 
+def test_cudnn_stays_on_and_deterministic_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(images: torch.Tensor, name: str, generator: torch.Generator) -> torch.Tensor:
+        cudnn = torch.backends.cudnn
+        seen.append((cudnn.enabled, cudnn.deterministic, cudnn.benchmark))
+        return images
+
+    monkeypatch.setattr(training, "augment", spy)
+    images, labels = _images(20)
+    train_classifier(images, labels, _recipe(steps=1), TINY, TrainingOptions("light", 0))
+    assert set(seen) == {(True, True, False)}
+
+
 def test_a_small_network_learns_planes_that_are_easy_to_tell_apart() -> None:
     images, labels = _images(100)
     unseen, truth = _images(50, seed=1)
