@@ -18,7 +18,13 @@ from benchmark.utility.definitions import PROTOCOLS, metric_definitions
 from benchmark.utility.predictions import cluster_of, read_predictions
 from benchmark.utility.readings import Reading, open_reading
 from benchmark.utility.resampled import resampled
-from benchmark.utility.slices import CLASS_METRICS, center_accuracy, centers_share_clusters, class_metrics
+from benchmark.utility.slices import (
+    CLASS_METRICS,
+    center_accuracy,
+    centers_share_clusters,
+    class_clusters,
+    class_metrics,
+)
 
 REPLICATES = 2000
 HELDOUT = "heldout"
@@ -115,17 +121,24 @@ class Measures:
         return [one.reading for one in self._open(series, track, None)]
 
     def class_measured(self, series: Series, track: str) -> dict[str, list[Measured]]:
-        """{metric of `CLASS_METRICS`: five `Measured` in canonical order of the classes}; empty without a result."""
+        """{metric of `CLASS_METRICS`: five `Measured` in canonical order of the classes}; empty without a result.
+
+        `clusters` of each are those that carry this metric of this class (`class_clusters`), not those of the track.
+        """
         files = self._open(series, track, None)
         if not files:
             return {}
         for one in files:
             if one.classes is None:
                 one.classes = class_metrics(one.reading, self._counts_of(one.reading, track))
+        carried = class_clusters([one.reading for one in files])
         found = {}
         for name in CLASS_METRICS:
             tables = [one.classes[name] for one in files if one.classes is not None]
-            found[name] = [_stacked([table[:, code] for table in tables], files) for code in range(tables[0].shape[1])]
+            found[name] = [
+                _stacked([table[:, code] for table in tables], files, clusters)
+                for code, clusters in enumerate(carried[name])
+            ]
         return found
 
     def center_measured(

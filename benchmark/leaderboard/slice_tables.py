@@ -14,7 +14,8 @@ from benchmark.leaderboard.tables import Column, Estimate, Table
 from benchmark.leaderboard.views import Series
 from benchmark.statistics import Measured
 from benchmark.utility.readings import Reading
-from benchmark.utility.slices import shared_classes
+from benchmark.utility.slice_scores import SHARED_CLUSTERS
+from benchmark.utility.slices import centers_share_clusters, shared_classes
 
 NO_CENTERS = "the images of this track name no centre"
 ONE_CENTER = "the track has one centre alone"
@@ -36,10 +37,13 @@ CLASS_TITLES = {
     "auroc": "Per class: AUROC of the scores",
 }
 _CLASS_DEFINITIONS = {
-    "recall": "share of this class's images that are predicted as it",
-    "precision": "share of the images predicted as this class that are of it; missing where it is never predicted",
-    "f1": "2 TP / (images of the class + images predicted as it)",
-    "auroc": "one-vs-rest area under the ROC curve of this class's scores",
+    "recall": "share of this class's images that are predicted as it; clusters: those that hold the class",
+    "precision": "share of the images predicted as this class that are of it; missing where it is never predicted; "
+    "clusters: those with such a prediction (harmonic mean over repetitions)",
+    "f1": "2 TP / (images of the class + images predicted as it); clusters: those with either (harmonic mean over "
+    "repetitions)",
+    "auroc": "one-vs-rest area under the ROC curve of this class's scores; clusters: those that hold the class or "
+    "those that hold another, whichever are fewer",
 }
 
 
@@ -65,7 +69,8 @@ def worst_center(scores: RunScores, series: Series) -> Estimate:
         return Estimate(
             None, reason=NO_RESULT if not scores.measures.repetitions(series, scores.primary) else NO_CENTERS
         )
-    return extremes(found, _images(_reading(scores, series), None))[0]
+    reading = _reading(scores, series)
+    return _unless_shared(extremes(found, _images(reading, None))[0], reading)
 
 
 def extremes(centers: Mapping[str, Measured], images: Mapping[str, int]) -> tuple[Estimate, Estimate]:
@@ -112,9 +117,9 @@ def _centers(runs: list[RunScores], name: str, title: str, matched: bool) -> Tab
         images = _images(reading, classes)
         for center, measured in found.items():
             sizes[center] = f"{center} (n={images[center]}, {measured.clusters} clusters)"
-            row[f"center_{center}"] = spread_of(measured, images[center]).scaled(100)
+            row[f"center_{center}"] = _unless_shared(spread_of(measured, images[center]), reading).scaled(100)
         if found:
-            worst, gap = extremes(found, images)
+            worst, gap = (_unless_shared(end, reading) for end in extremes(found, images))
             row |= {"worst": worst.scaled(100), "gap": gap.scaled(100)}
         rows.append(row)
     if not sizes:
@@ -145,6 +150,13 @@ def _classes(runs: list[RunScores], metric: str, title: str) -> Table:
         if name in sizes
     ]
     return finished(runs, Table(f"class_{metric}", title, (*WHERE, *columns), tuple(rows)))
+
+
+def _unless_shared(found: Estimate, reading: Reading) -> Estimate:
+    """Why a value of centres has no interval where they could not be resampled at all."""
+    if found.value is None or not centers_share_clusters(reading):
+        return found
+    return replace(found, reason=SHARED_CLUSTERS)
 
 
 def _reading(scores: RunScores, series: Series) -> Reading:

@@ -23,7 +23,8 @@ class Measured:
         points: (S,) the metric of each repetition on all images.
         replicates: (S, R) the metric of each repetition on each of R resamplings of the clusters. Column r of every
             method must come from the same resampling (`cluster_counts` with one seed), or nothing is paired.
-        clusters: number of clusters, where it is known. A bootstrap variance is (C - 1) / C of what it estimates.
+        clusters: number C of clusters that carry the metric, where it is known: of a share, those with an image that
+            counts in the denominator. A bootstrap variance is (C - 1) / C of what it estimates.
     """
 
     points: NDArray[np.float64]
@@ -75,8 +76,8 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
     (`Spread`). Without limits the interval is value +- quantile * se. Where the metric has limits it is Wilson's
     (J. Am. Statist. Ass. 22, 1927) at the effective number of images that gives this variance (Korn and Graubard,
     Survey Methodology 24, 1998): it never leaves the limits and is lopsided near them. Exactly at a limit nothing
-    varies, and the number of clusters takes the place of that of images. One repetition gives an interval over clusters
-    alone, about that one trained classifier. `docs/statistics.md` has the simulation behind this form.
+    varies, and the number of clusters that carry the metric takes the place of that of images. One repetition gives an
+    interval over clusters alone, about that one trained classifier. `docs/statistics.md` has the simulation behind it.
 
     Args:
         measured: S repetitions with shared replicates. NaN marks what is undefined.
@@ -111,8 +112,10 @@ def interval(measured: Measured, limits: tuple[float, float] | None = None, leve
 def _why_unbounded(
     measured: Measured, replicates: NDArray[np.float64], limits: tuple[float, float] | None
 ) -> str | None:
-    if measured.clusters == 1:
+    if measured.clusters is not None and measured.clusters < 2:
         return "a single cluster: nothing tells how clusters differ"
+    if measured.replicates.shape[1] < 2:
+        return "fewer than two bootstrap replicates: nothing tells how the value varies"
     if replicates.shape[1] < max(2, DEFINED_SHARE * measured.replicates.shape[1]):
         return "undefined in too many bootstrap replicates"
     if limits is not None and measured.clusters is None and _at_limit(float(np.mean(measured.points)), limits):

@@ -19,6 +19,7 @@ from benchmark.utility.slices import (
     center_accuracy,
     center_metrics,
     centers_share_clusters,
+    class_clusters,
     class_metrics,
     gap_of,
     shared_classes,
@@ -27,6 +28,7 @@ from benchmark.utility.slices import (
 from benchmark.utility.values import Value, value_of
 
 NO_CENTERS = "no image has a centre: the column `center` is empty"
+SHARED_CLUSTERS = "a cluster has images of two centres, so centres cannot be resampled one by one"
 _LOW = "the lowest of noisy numbers is biased low: centres that are equal in truth show a worst one, too"
 _HIGH = "the distance of the extremes of noisy numbers is biased high: centres that are equal in truth show one, too"
 
@@ -102,9 +104,13 @@ class CenterTable:
 
 
 def score_classes(reading: Reading, counts: NDArray[Any]) -> dict[str, ClassScores]:
-    """Precision, recall, F1 and AUROC of every class of the vocabulary, with intervals from (R, C) counts."""
+    """Precision, recall, F1 and AUROC of every class of the vocabulary, with intervals from (R, C) counts.
+
+    Every interval counts on the clusters that carry its metric alone (`class_clusters`).
+    """
     own = class_metrics(reading, np.ones((1, reading.n_clusters)))
     samples = class_metrics(reading, counts)
+    carried = class_clusters([reading])
     found = {}
     for code, name in enumerate(CLASSES):
         n, predicted = (int(np.count_nonzero(codes == code)) for codes in (reading.labels, reading.predicted))
@@ -112,7 +118,7 @@ def score_classes(reading: Reading, counts: NDArray[Any]) -> dict[str, ClassScor
             metric: value_of(
                 float(own[metric][0, code]),
                 samples[metric][:, code],
-                reading.n_clusters,
+                carried[metric][code],
                 _why_undefined(metric, code, reading, n),
             )
             for metric in CLASS_METRICS
@@ -138,7 +144,7 @@ def score_centers(reading: Reading, replicates: int, seed: int) -> CenterTable |
     counts: NDArray[Any] = np.ones((0, reading.n_clusters))
     reason = None
     if centers_share_clusters(reading):
-        reason = "no interval: a cluster has images of two centres, so centres cannot be resampled one by one"
+        reason = f"no interval: {SHARED_CLUSTERS}"
     elif replicates:
         counts = cluster_counts(reading.clusters, replicates, seed, reading.centers)
     ones = np.ones((1, reading.n_clusters))
@@ -189,7 +195,8 @@ def _extremes(
     The degrees of freedom are those of the named centres alone; of two, those of the one with fewer clusters.
     """
     shown = {name: float(value[0]) for name, value in own.items()}
-    best, worst = max(shown, key=shown.__getitem__), min(shown, key=shown.__getitem__)
+    best = max(shown, key=shown.__getitem__)
+    worst = min([name for name in shown if name != best] or [best], key=shown.__getitem__)
     unsure = [f"{name}: {c.values['accuracy'].reason}" for name, c in per_center.items() if c.values["accuracy"].reason]
     few = min(per_center[best].n_clusters, per_center[worst].n_clusters)
     lowest = value_of(shown[worst], worst_of(samples), per_center[worst].n_clusters, "")

@@ -10,11 +10,13 @@ each repetition's worst: the worst of noisy numbers is biased low, and more so t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import harmonic_mean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.classes import CLASSES
 from benchmark.utility.confusions import Array, class_ratios, ratio
 from benchmark.utility.readings import Reading
 from benchmark.utility.resampled import class_areas, confusion, resampled
@@ -31,6 +33,41 @@ def class_metrics(reading: Reading, counts: NDArray[Any]) -> dict[str, Array]:
         also where the class is never predicted, the area also where nothing is left to compare with.
     """
     return {**class_ratios(confusion(reading, counts)), "auroc": class_areas(reading, counts)}
+
+
+def class_clusters(readings: Sequence[Reading]) -> dict[str, tuple[int, ...]]:
+    """How many clusters carry each of `class_metrics`: what its interval may count on, however many others there are.
+
+    Recall: clusters that hold the class. Precision: clusters with an image that is predicted as it. F1, whose
+    denominator adds the two: clusters with either. AUROC: the clusters with positives or those with negatives,
+    whichever are fewer. Predictions differ between repetitions; there it is the harmonic mean, rounded down, because
+    the variance of a mean of S shares that err on the same patients goes with the mean of 1 / clusters. So one
+    repetition that predicts the class in two clusters is not made up for by others that predict it in sixty.
+
+    Args:
+        readings: S >= 1 repetitions on the same images.
+
+    Returns:
+        {name of `CLASS_METRICS`: five numbers in canonical order of the classes}; 0 where nothing carries it.
+    """
+    each = [_carriers(reading) for reading in readings]
+    return {
+        name: tuple(int(harmonic_mean([one[name][code] for one in each])) for code in range(len(CLASSES)))
+        for name in CLASS_METRICS
+    }
+
+
+def _carriers(reading: Reading) -> dict[str, list[int]]:
+    held, taken, rest = (np.zeros((reading.n_clusters, len(CLASSES) + 1), dtype=bool) for _ in range(3))
+    held[reading.cluster_codes, reading.labels] = True
+    taken[reading.cluster_codes, reading.predicted] = True
+    for code in range(len(CLASSES)):
+        rest[reading.cluster_codes[reading.labels != code], code] = True
+    recall, precision, f1, negative = (
+        part[:, : len(CLASSES)].sum(axis=0) for part in (held, taken, held | taken, rest)
+    )
+    found = {"precision": precision, "recall": recall, "f1": f1, "auroc": np.minimum(recall, negative)}
+    return {name: [int(count) for count in counts] for name, counts in found.items()}
 
 
 def center_accuracy(reading: Reading, counts: NDArray[Any], classes: Sequence[int] | None = None) -> dict[str, Array]:

@@ -44,7 +44,7 @@ def value_of(
     Args:
         value: NaN where undefined.
         samples: (R,) replicates; `None` or empty: no interval was asked for.
-        n_clusters: number of clusters that were resampled; one alone gives no interval.
+        n_clusters: number of clusters with an image that the value counts; one alone gives no interval.
         undefined: the reason that is told if `value` is NaN.
         limits: range of the metric, which shapes the interval near it; `None` for a difference.
     """
@@ -53,6 +53,8 @@ def value_of(
     if samples is None or not len(samples):
         return Value(value)
     if n_clusters < 2:
-        return Value(value, reason="no interval: all images are of one cluster, which says nothing about others")
+        return Value(
+            value, reason="no interval: all images that count are of one cluster, which says nothing about others"
+        )
     found = interval(Measured(np.array([value]), samples[None, :], n_clusters), limits)
     return Value(value, found.low, found.high, f"no interval: {found.reason}" if found.reason else None)

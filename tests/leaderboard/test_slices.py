@@ -79,6 +79,41 @@ def test_per_class_recall_and_precision_are_counted_by_hand(board: Board):
     assert not any("other" in title for title in board.table("class_recall").display().columns)
 
 
+def test_a_class_counts_on_the_clusters_that_carry_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Thorax: images 2, 3 and 32 of patients 0, 1 and 10, all right but 32 in one repetition, where 3 is taken for
+    `other` as well. Patients without a thorax tell nothing of it."""
+    labels = ["thorax" if i in (2, 3, 32) else ("abdomen", "brain", "femur")[i % 3] for i in range(N)]
+    monkeypatch.setattr(fake_run, "LABELS", labels)
+    known = {("uneven", "", repetition): list(range(N)) for repetition in range(2)}
+    known["uneven", "", 2] = [i for i in range(N) if i not in (3, 32)]
+    board = build_board([FakeRun(tmp_path, methods=METHODS, known=known).write()])
+    recall, precision = (row(board, f"class_{metric}")["class_thorax"] for metric in ("recall", "precision"))
+    assert (recall.images, recall.clusters) == (3, 3)
+    assert precision.value == 100
+    assert precision.clusters == 1  # 3, 3 and 1 clusters with a prediction: 3 / (1/3 + 1/3 + 1) = 1.8
+    assert "single cluster" in precision.reason
+    known["uneven", "", 2] = list(range(N))
+    (tmp_path / "right").mkdir()
+    found = row(build_board([FakeRun(tmp_path / "right", methods=METHODS, known=known).write()]), "class_f1")
+    assert found["class_thorax"].clusters == 3
+    assert found["class_thorax"].low < 20
+    assert found["class_abdomen"].clusters == 19  # patient 1 has its abdomen no more
+
+
+def test_centres_that_share_a_cluster_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Patient 0 of Algeria is patient 10 of Ghana, and so on."""
+    clusters = [f"c{i // 3 % 10}" for i in range(N)]
+    build = fake_run.prediction_frame
+    monkeypatch.setattr(
+        fake_run, "prediction_frame", lambda identity, *rest: build(identity.assign(cluster_id=clusters), *rest)
+    )
+    board = build_board([FakeRun(tmp_path, methods=METHODS).write()])
+    for column in ("center_Ghana", "worst", "gap"):
+        found = row(board, "centers")[column]
+        assert found.low is None
+        assert "a cluster has images of two centres" in found.reason
+
+
 def test_per_class_auroc_is_of_scores(board: Board):
     """An image that is right has 0.6 on its class, any other image 0.1 there: ties count half."""
     areas = []

@@ -122,7 +122,13 @@ def test_what_is_undefined_is_none_with_a_reason() -> None:
     assert wide.value == pytest.approx(0.55)
     assert wide.low is None
     assert wide.reason == "undefined in too many bootstrap replicates"
-    assert interval(Measured(np.array([0.5]), np.empty((1, 0)))).reason == "undefined in too many bootstrap replicates"
+
+
+@pytest.mark.parametrize("draws", [0, 1])
+def test_too_few_replicates_are_not_called_undefined(draws: int) -> None:
+    found = interval(Measured(np.array([0.5]), np.full((1, draws), 0.5), clusters=9))
+    assert (found.value, found.low) == (0.5, None)
+    assert found.reason == "fewer than two bootstrap replicates: nothing tells how the value varies"
 
 
 def test_a_tenth_of_the_replicates_may_be_undefined_and_is_left_out() -> None:

@@ -111,7 +111,7 @@ def test_the_matched_comparison_takes_only_the_classes_that_every_centre_has(two
     # Malawi has one image of abdomen: nothing to resample
     assert matched["per_center"]["Malawi"]["accuracy"]["ci_low"] is None
     assert matched["gap"]["ci_low"] is None
-    assert "Malawi: no interval: all images are of one cluster" in matched["gap"]["reason"]
+    assert "Malawi: no interval: all images that count are of one cluster" in matched["gap"]["reason"]
 
 
 def test_without_a_centre_there_is_null_and_the_reason(random_frame: Frames) -> None:
