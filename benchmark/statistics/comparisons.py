@@ -56,7 +56,7 @@ def swap_test(
     sums = sums[sums != 0]
     # Sums in another order differ in the last bits; equal permutations must count as equal.
     bar = abs(float(sums.sum())) - 1e-9 * float(np.abs(sums).sum())
-    if 2.0 ** len(sums) <= permutations + 1:
+    if 2 ** len(sums) <= permutations + 1:
         extreme = sum(_count_extreme(signs, sums, bar) for signs in _all_signs(len(sums)))
         return float(extreme / 2 ** len(sums))
     drawn = _random_signs(len(sums), permutations, seed)

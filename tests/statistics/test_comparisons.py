@@ -60,6 +60,10 @@ def test_identical_methods_have_p_one_and_a_clear_gain_the_smallest_that_the_dra
     assert swap_test(np.ones((1, 200)), np.zeros((1, 200)), np.arange(200), permutations=999) == 1 / 1000
 
 
+def test_thousands_of_clusters_are_tested_like_any_others() -> None:
+    assert swap_test(np.ones((1, 1100)), np.zeros((1, 1100)), np.arange(1100), permutations=199) == 1 / 200
+
+
 def test_copies_of_every_image_change_nothing_when_they_share_a_cluster() -> None:
     generator = np.random.default_rng(8)
     method, control = generator.random((1, 12)) < 0.9, generator.random((1, 12)) < 0.4
