@@ -39,11 +39,12 @@ def cluster_of(frame: pd.DataFrame) -> NDArray[np.str_]:
 def prediction_frame(identity: pd.DataFrame, labels: Sequence[str], probabilities: NDArray[np.float64]) -> pd.DataFrame:
     """Put identities, true labels and (n, 5) probabilities in canonical class order together, validated.
 
-    `identity` has `image_id` and `patient_id`, and may have `center` and `cluster_id`.
+    `identity` has `image_id` and `patient_id`, and may have `center` and `cluster_id`. A null (None, NaN, NA) is an
+    empty field.
     """
     columns: dict[str, list[str] | NDArray[np.float64]] = {}
     for name in ID_COLUMNS:
-        columns[name] = [str(value) for value in identity[name]] if name in identity.columns else [""] * len(identity)
+        columns[name] = _texts(identity[name]) if name in identity.columns else [""] * len(identity)
     columns["label"] = [str(label) for label in labels]
     values = np.asarray(probabilities, dtype=np.float64)
     if values.shape != (len(identity), len(CLASSES)):
@@ -53,6 +54,10 @@ def prediction_frame(identity: pd.DataFrame, labels: Sequence[str], probabilitie
     frame = pd.DataFrame(columns)
     _validate(frame, "predictions", [f"row {row + 1}" for row in range(len(frame))])
     return frame
+
+
+def _texts(column: pd.Series) -> list[str]:
+    return ["" if empty else str(value) for value, empty in zip(column, column.isna(), strict=True)]
 
 
 def write_predictions(path: Path, frame: pd.DataFrame) -> None:

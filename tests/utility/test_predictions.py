@@ -44,6 +44,18 @@ def test_the_same_patient_number_in_two_centres_is_two_clusters_and_a_cluster_id
     assert len(set(cluster_of(frame))) == 1
 
 
+@pytest.mark.parametrize("empty", [None, float("nan"), pd.NA])
+def test_a_null_in_an_identity_column_is_an_empty_field(empty: object) -> None:
+    identity = pd.DataFrame(
+        {"image_id": ["a", "b", "c"], "patient_id": ["1", "2", "3"], "center": empty, "cluster_id": [empty, empty, "x"]}
+    )
+    frame = prediction_frame(identity, ["brain"] * 3, np.eye(5)[[2, 2, 2]])
+    assert frame["center"].tolist() == ["", "", ""]
+    assert cluster_of(frame).tolist() == ["p:\x001", "p:\x002", "c:x"]
+    with pytest.raises(UsageError, match="patient_id and cluster_id are both empty"):
+        prediction_frame(identity.assign(patient_id=empty), ["brain"] * 3, np.eye(5)[[2, 2, 2]])
+
+
 def test_a_class_without_a_column_is_no_output(tmp_path: Path) -> None:
     header = "image_id,patient_id,center,cluster_id,label,p_thorax,p_abdomen\n"
     frame = read_predictions(_file(tmp_path, "a,1,,,brain,0.25,0.75", header=header))
