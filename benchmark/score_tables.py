@@ -55,12 +55,14 @@ def _centers(table: CenterTable) -> Iterator[Shown]:
     columns = ("centre", "n", "clusters", "classes", "accuracy", "macro-F1", "macro-AUROC")
     yield _center_rows("per centre, macro averages over the classes that it has", columns, table.per_center)
     ends = _extremes(table.worst, table.gap, "all")
+    reasons = _why_open(table.worst, table.gap, "all")
     matched = table.class_matched
     if matched:
         yield _center_rows("per centre, on the classes that every centre has", columns[:5], matched.per_center)
         ends += _extremes(matched.worst, matched.gap, "shared")
+        reasons += _why_open(matched.worst, matched.gap, "shared")
     heads = ("accuracy", "classes", "centre", "value", "95 % interval")
-    yield Shown("between centres", heads, ends, (table.worst.note, table.gap.note))
+    yield Shown("between centres", heads, ends, (*reasons, table.worst.note, table.gap.note))
 
 
 def _center_rows(title: str, columns: tuple[str, ...], centers: dict[str, CenterScores]) -> Shown:
@@ -72,12 +74,20 @@ def _center_rows(title: str, columns: tuple[str, ...], centers: dict[str, Center
 
 
 def _extremes(worst: Extreme, gap: Extreme, classes: str) -> list[list[str]]:
-    between = f"{gap.names['best']} - {gap.names['worst']}"
+    between = " - ".join(dict.fromkeys((gap.names["best"], gap.names["worst"])))
     named = (("worst", worst, worst.names["name"]), ("gap", gap, between))
     return [
         [name, classes, center, _number(one.found.value), _interval(one.found.ci_low, one.found.ci_high)]
         for name, one, center in named
     ]
+
+
+def _why_open(worst: Extreme, gap: Extreme, classes: str) -> tuple[str, ...]:
+    return tuple(
+        f"{name}, {classes} classes: {one.found.reason}"
+        for name, one in (("worst", worst), ("gap", gap))
+        if one.found.reason
+    )
 
 
 def _cells(values: dict[str, Value]) -> list[str]:
