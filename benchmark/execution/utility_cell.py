@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 JUDGE_FILE = "classifier.safetensors"
 FOLDS = 5
 """Folds of the upper reference: four fifths of the target's clusters train, as in common practice."""
+_NO_UPPER_REFERENCE = "Leave the upper reference out: --set utility.upper_reference=false"
 
 
 def utility_cell(job: Job, scratch: Path) -> CellResult:
@@ -76,19 +77,24 @@ def cluster_folds(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Training and test positions of each fold; no cluster lies on both sides, classes are spread evenly.
 
+    Where a few clusters hold most of a class, the even spread can leave a fold without any image. Such a fold is
+    skipped, so fewer than `folds` may come.
+
     Raises:
-        BenchError: fewer clusters than folds.
+        BenchError: fewer clusters than folds, or no class with as many images as folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups = np.asarray(clusters).astype(str)
-    if len(np.unique(groups)) < folds:
+    n_clusters, largest = len(np.unique(groups)), int(np.bincount(labels).max(initial=0))
+    if n_clusters < folds:
+        raise BenchError(f"the target has {n_clusters} clusters, too few for {folds} folds. {_NO_UPPER_REFERENCE}")
+    if largest < folds:
         raise BenchError(
-            f"the target has {len(np.unique(groups))} clusters, too few for {folds} folds. Leave the upper reference "
-            "out: --set utility.upper_reference=false"
+            f"the largest class of the target has {largest} images, too few for {folds} folds. {_NO_UPPER_REFERENCE}"
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32)
-    yield from splitter.split(np.zeros(len(labels)), labels, groups)
+    yield from ((train, test) for train, test in splitter.split(np.zeros(len(labels)), labels, groups) if len(test) > 0)
 
 
 def _recipe(job: Job, n_train: int, n_natural: int) -> Recipe:
