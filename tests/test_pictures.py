@@ -60,6 +60,13 @@ def test_near_copies_are_left_out_of_what_is_published(tmp_path: Path) -> None:
     assert holds(found.private[0], copied)
 
 
+def test_copies_of_the_phantom_are_shown_since_what_escaped_the_search_is_no_sample(tmp_path: Path) -> None:
+    grids(tmp_path, "phantom", flagged=(0, 4))
+    for position in (0, 1):
+        level = named_seed("better", CLASSES[0], position) % 200 + 40
+        assert holds(tmp_path / "out" / "samples-better.png", level), position
+
+
 def test_nothing_of_a_set_that_holds_many_copies_is_published(tmp_path: Path) -> None:
     """What is left of it may be copies that were not found."""
     found = grids(tmp_path, "spain-africa", flagged=(0, 4))

@@ -14,7 +14,7 @@ from benchmark.cohorts.cohort import Cohort
 from benchmark.execution.inputs import StoredSet, protocol_of, stored_set
 from benchmark.execution.jobs import CellResult, Job
 from benchmark.execution.utility_cell import load_judge
-from benchmark.fidelity.evaluate import FeatureSet, FidelityOptions, fidelity_from_features
+from benchmark.fidelity.evaluate import FeatureSet, FidelityOptions, ImageSet, fidelity_from_features
 from benchmark.fidelity.extractors import Extractor, load_extractor
 from benchmark.fidelity.features import extract
 from benchmark.fidelity.memorisation import memorisation
@@ -30,7 +30,9 @@ def fidelity_cell(job: Job, scratch: Path) -> CellResult:
     synthetic = stored_set(job.upstream["generate"], job.profile.image_size)
     entry = next(item for item in job.profile.fidelity.extractors if item.name == job.cell.extractor)
     extractor = _extractor(entry, job.device)
-    features = FeatureSet(extract(synthetic.images, extractor), synthetic.labels)
+    features = FeatureSet(
+        extract(synthetic.images, extractor), synthetic.labels, described=ImageSet(synthetic.images).described
+    )
     reference = protocol.heldout if job.cell.reference == "heldout" else protocol.adaptation
     real = _feature_set(reference, entry, job.device)
     pool = _joined(*(_feature_set(part, entry, job.device) for part in (protocol.train, protocol.heldout)))
@@ -72,7 +74,8 @@ def _extractor(entry: ExtractorEntry, device: str) -> Extractor:
 
 def _feature_set(cohort: Cohort, entry: ExtractorEntry, device: str) -> FeatureSet:
     table = cohort.table
-    return FeatureSet(_features(cohort, entry, device), tuple(table["label"]), tuple(table["cluster_id"]))
+    described = f"{cohort.name} {cohort.manifest_sha256[:12]}, {ImageSet(cohort.pixels).described}"
+    return FeatureSet(_features(cohort, entry, device), tuple(table["label"]), tuple(table["cluster_id"]), described)
 
 
 def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:

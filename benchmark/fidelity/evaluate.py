@@ -31,6 +31,7 @@ MANIFOLD_DEFINITIONS = {
     "coverage": "share of real images with a synthetic image in their neighbourhood (Naeem et al. 2020)",
 }
 FEW_IMAGES = 1000
+NO_FLOOR = "no floor: real images could not be split into two halves of two images that share no patient"
 
 
 class FidelityOptions(BaseModel):
@@ -38,8 +39,9 @@ class FidelityOptions(BaseModel):
 
     Attributes:
         kid_subsets, kid_subset_size: subsets of KID; the size is lowered to the smaller set.
-        seed: seed of the subsets of KID, of the splits of the floor, of what intervals leave out.
+        seed: seed of the subsets of KID and of what intervals leave out.
         floor_splits: random splits by patient that the floor is averaged over; 0 leaves the floor out.
+        floor_seed: of these splits. It is the same for all repetitions, as the floor is a property of the real images.
         replicates: replicates of the intervals of the pooled distances; 0 leaves them out.
         k: neighbours of precision, recall, density and coverage; 0 leaves them out.
         batch_size: images a forward pass.
@@ -50,7 +52,8 @@ class FidelityOptions(BaseModel):
     kid_subsets: int = 100
     kid_subset_size: int = 1000
     seed: int = TORCH_FIDELITY_SEED
-    floor_splits: int = 5
+    floor_splits: int = 20
+    floor_seed: int = TORCH_FIDELITY_SEED
     replicates: int = 500
     k: int = 5
     batch_size: int = 64
@@ -64,11 +67,13 @@ class FeatureSet:
         features: float32 (n, d).
         labels: of each image, where there are labels.
         clusters: patient of each image; without it every image is one of its own.
+        described: what the set is, as far as distances to it or of it depend on that: its pixels, and whose they are.
     """
 
     features: NDArray[np.float32]
     labels: Sequence[str] | None = None
     clusters: Sequence[str] | None = None
+    described: str = ""
 
     def __post_init__(self) -> None:
         for name, values in (("labels", self.labels), ("clusters", self.clusters)):
@@ -100,6 +105,11 @@ class ImageSet:
     labels: Sequence[str] | None = None
     clusters: Sequence[str] | None = None
 
+    @property
+    def described(self) -> str:
+        """Their size as text, width first: `64x64 pixels`."""
+        return f"{self.images.shape[2]}x{self.images.shape[1]} pixels"
+
 
 def fidelity(
     real: ImageSet,
@@ -115,10 +125,16 @@ def fidelity(
     """
     chosen = options or FidelityOptions()
     found = [
-        FeatureSet(extract(part.images, extractor, chosen.batch_size, progress), part.labels, part.clusters)
+        FeatureSet(
+            extract(part.images, extractor, chosen.batch_size, progress), part.labels, part.clusters, part.described
+        )
         for part in (real, synthetic)
     ]
-    return fidelity_from_features(found[0], found[1], extractor.describe(), chosen)
+    result = fidelity_from_features(found[0], found[1], extractor.describe(), chosen)
+    if real.described == synthetic.described:
+        return result
+    told = f"real images have {real.described}, synthetic ones {synthetic.described}: resize both alike, e.g. --size 64"
+    return result.model_copy(update={"warnings": (told, *result.warnings)})
 
 
 def fidelity_from_features(
@@ -153,6 +169,7 @@ def fidelity_from_features(
     return FidelityResult(
         extractor=extractor,
         pooled=pooled,
+        sets=(real.described, synthetic.described),
         per_class=per_class,
         further=_further(real, synthetic, chosen),
         warnings=_warnings(pooled, per_class, real),
@@ -166,26 +183,28 @@ def _distances(real: FeatureSet, synthetic: FeatureSet, pool: FeatureSet, option
         undefined = [Metric(value=None, reason=reason, definition=text) for text in (FID_DEFINITION, KID_DEFINITION)]
         return SetDistances(n_real=len(a), n_synthetic=len(b), fid=undefined[0], kid=undefined[1])
     kernel = kernel_distance(a, b, options.kid_subsets, options.kid_subset_size, options.seed)
-    splits = draw_splits(pool.patients, len(a), len(b), options.floor_splits, options.seed)
+    splits = draw_splits(pool.patients, len(a), len(b), options.floor_splits, options.floor_seed)
     kid = Metric(
         value=kernel.value,
         definition=KID_DEFINITION,
         std=kernel.std,
         subsets=kernel.subsets,
         subset_size=kernel.subset_size,
-        **_floor(squared_mmd, (pool.features, a, b), splits),
+        **_floor(squared_mmd, (pool.features, a, b), splits, options.floor_splits),
     )
     fid = Metric(
         value=frechet_distance(a, b),
         definition=FID_DEFINITION,
-        **_floor(frechet_distance, (pool.features, a, b), splits),
+        **_floor(frechet_distance, (pool.features, a, b), splits, options.floor_splits),
     )
     return SetDistances(n_real=len(a), n_synthetic=len(b), fid=fid, kid=kid)
 
 
-def _floor(distance: Distance, sets: tuple[Features, Features, Features], splits: list[Split]) -> dict[str, Any]:
+def _floor(
+    distance: Distance, sets: tuple[Features, Features, Features], splits: list[Split], wanted: int
+) -> dict[str, Any]:
     if not splits:
-        return {}
+        return {"ratio_reason": NO_FLOOR} if wanted else {}
     found = floor(*sets, splits=splits, distance=distance)
     told: dict[str, Any] = {
         "floor": found.real,

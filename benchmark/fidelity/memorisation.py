@@ -17,10 +17,11 @@ CLOSEST = 8
 """Pairs that are kept for review by people."""
 
 NEAR_COPIES = (
-    "share of synthetic images that are copies of a training image, also turned, zoomed, moved, mirrored or brighter: "
+    "share of synthetic images that are copies of a training image, also turned, zoomed, moved, mirrored, negative or "
+    "brighter: "
     f"correlation above what {100 * FALSE_ALARMS:g} % of unseen real images exceed"
 )
-EXACT_COPIES = "share of synthetic images that are pixel for pixel a training image, as it is or mirrored"
+EXACT_COPIES = "share of synthetic images that are pixel for pixel a training image, as it is or mirrored either way"
 NN_RATIO = (
     "median feature distance of synthetic images to the nearest training image over that of held-out real images; "
     "1 is as near as unseen real images, well below 1 is copying, above 1 is unlike the training images"
@@ -79,6 +80,7 @@ class Memorisation:
         near = {
             "flagged": [int(position) for position in np.flatnonzero(copies.is_copy)],
             "limit": copies.limit,
+            "n_heldout": len(copies.heldout_correlation),
             "largest_correlation": _largest(copies.correlation),
             "largest_correlation_of_heldout": _largest(copies.heldout_correlation),
             "share_of_heldout_above_limit": _share(copies.heldout_correlation > copies.limit),

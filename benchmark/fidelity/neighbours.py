@@ -34,7 +34,7 @@ class NearCopies:
     """For every synthetic image the training image that it is most like, and whether it is a copy of it.
 
     Attributes:
-        correlation: float64 (n,), the largest correlation under registration with any training image, -1 to 1.
+        correlation: float64 (n,), the largest correlation under registration with any training image, 0 to 1.
         match: int64 (n,), the position of that training image.
         is_copy: bool (n,), correlation above `limit`, or pixel-identical, also mirrored.
         is_exact: bool (n,), pixel-identical to a training image, also mirrored.
@@ -79,8 +79,9 @@ def copy_limit(heldout_correlation: NDArray[np.float64]) -> float:
 
 
 def exact_copies(queries: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether each query (n, h, w) is pixel for pixel one of the reference images, as it is or mirrored."""
-    known = {image.tobytes() for turned in (reference, reference[:, :, ::-1]) for image in turned}
+    """Whether each query (n, h, w) is pixel for pixel one of the reference images, as it is or mirrored either way."""
+    upright = (reference, reference[:, :, ::-1])
+    known = {image.tobytes() for turned in (*upright, *(view[:, ::-1] for view in upright)) for image in turned}
     return np.array([image.tobytes() in known for image in queries], dtype=bool)
 
 

@@ -1,9 +1,10 @@
 """How alike are two images once one is laid over the other? The best correlation under small displacements.
 
-A query is compared with a reference that is mirrored or not, turned by up to 18 degrees, zoomed by up to 1.3 either
-way and moved by up to 12 % of the side; the normalised cross-correlation over what both show knows no gain and no
-offset. Two stages: a coarse grid over all pairs at 16 x 16, then a compass search (Hooke and Jeeves 1961) from the
-best cell of the grid for the most promising references of each query, which ends at 32 x 32.
+A query is compared with a reference that is mirrored left to right, upside down or not, turned by up to 18 degrees,
+zoomed by up to 1.3 either way and moved by up to 12 % of the side; the size of the normalised cross-correlation over
+what both show knows no gain and no offset, and a negative is as like as its positive. Two stages: a coarse grid over
+all pairs at 16 x 16, then a compass search (Hooke and Jeeves 1961) from the best cell of the grid for the most
+promising references of each query, which ends at 32 x 32.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CANDIDATES = 3
 ANGLES = (-10.0, 0.0, 10.0)
 ZOOMS = (0.87, 1.0, 1.15)
 SHIFTS = (-1.4 / COARSE_SIDE, 0.0, 1.4 / COARSE_SIDE)
-"""The coarse grid: degrees, factors, shares of the side; times two for the mirror, 162 placements."""
+"""The coarse grid: degrees, factors, shares of the side; times four for the mirrors, 324 placements."""
 
 _LIMITS = (np.deg2rad(18.0), np.log(1.3), 0.12, 0.12)
 _STEPS = (np.deg2rad(5.0), 0.07, 0.7 / COARSE_SIDE, 0.7 / COARSE_SIDE)
@@ -45,7 +46,7 @@ def best_correlation(
         queries, reference: grey images (n, h, w) and (m, h', w'), m >= 1.
 
     Returns:
-        float64 (n,) in [-1, 1], and int64 (n,). A featureless image has 0.
+        float64 (n,) in [0, 1], and int64 (n,). A featureless image has 0.
     """
     import torch
 
@@ -76,17 +77,19 @@ def _best(queries: NDArray[np.uint8], fixed: dict[int, Tensor]) -> tuple[NDArray
     best, start = match[one, which], placements.view(len(queries), candidates, -1)[one, which]
     steps = torch.tensor(_STEPS) / 2**_COARSE_ROUNDS
     correlation, _ = _climb(large, fixed[FINE_SIDE][best], start, steps, _FINE_ROUNDS)
-    return correlation.numpy().astype(np.float64).clip(-1, 1), best.numpy().astype(np.int64)
+    return correlation.numpy().astype(np.float64).clip(0, 1), best.numpy().astype(np.int64)
 
 
 def _coarse(queries: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """The best correlation of each pair over the grid (n, m), and the placement that gave it (n, m, 5)."""
+    """The best correlation of each pair over the grid (n, m), and the placement that gave it (n, m, 6)."""
     import torch
 
     grid = torch.tensor(
         [
-            (np.deg2rad(angle), np.log(zoom), dx, dy, mirror)
-            for mirror, angle, zoom, dx, dy in itertools.product((1.0, -1.0), ANGLES, ZOOMS, SHIFTS, SHIFTS)
+            (np.deg2rad(angle), np.log(zoom), dx, dy, mirror, flip)
+            for flip, mirror, angle, zoom, dx, dy in itertools.product(
+                (1.0, -1.0), (1.0, -1.0), ANGLES, ZOOMS, SHIFTS, SHIFTS
+            )
         ],
         dtype=torch.float32,
     )
@@ -95,7 +98,7 @@ def _coarse(queries: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     for number, placement in enumerate(grid):
         moved, shared = _placed(reference, placement.expand(len(reference), -1))
         inside = shared[0].flatten()
-        scores[number] = _units(flat[:, inside]) @ _units(moved.flatten(1)[:, inside]).T
+        scores[number] = (_units(flat[:, inside]) @ _units(moved.flatten(1)[:, inside]).T).abs()
     best, where = scores.max(dim=0)
     return best, grid[where]
 
@@ -118,7 +121,7 @@ def _climb(queries: Tensor, reference: Tensor, placements: Tensor, steps: Tensor
 
 
 def _correlation(queries: Tensor, reference: Tensor, placements: Tensor) -> Tensor:
-    """Normalised cross-correlation of pairs (n, side, side) over the pixels that both show; 0 without content."""
+    """Size of the normalised cross-correlation of pairs (n, side, side) where both show pixels; 0 without content."""
     moved, shared = _placed(reference, placements)
     weight = shared.flatten(1).float()
     count = weight.sum(dim=1, keepdim=True)
@@ -127,19 +130,19 @@ def _correlation(queries: Tensor, reference: Tensor, placements: Tensor) -> Tens
     b = b - weight * (b.sum(dim=1, keepdim=True) / count)
     product = (a.square().sum(dim=1) * b.square().sum(dim=1)).sqrt()
     # Flat where either side is: the product of the lengths is below that of two images with the least content.
-    return (a * b).sum(dim=1) / product.clamp(min=1.0) * (product > count[:, 0] * _FLAT)
+    return (a * b).sum(dim=1).abs() / product.clamp(min=1.0) * (product > count[:, 0] * _FLAT)
 
 
 def _placed(reference: Tensor, placements: Tensor) -> tuple[Tensor, Tensor]:
-    """The references as the placements (n, 5: angle, log zoom, dx, dy, mirror) lay them, and where they lie."""
+    """The references as the placements (n, 6: angle, log zoom, dx, dy, mirrors) lay them, and where they lie."""
     import torch
     from torch.nn import functional
 
-    angle, zoom, dx, dy, mirror = placements.unbind(dim=1)
+    angle, zoom, dx, dy, mirror, flip = placements.unbind(dim=1)
     cos, sin = torch.cos(angle) / torch.exp(zoom), torch.sin(angle) / torch.exp(zoom)
     # The sampling grid runs from -1 to 1, so a share of the side counts twice.
     x = torch.stack([mirror * cos, mirror * sin, -2 * mirror * (cos * dx + sin * dy)], dim=1)
-    y = torch.stack([-sin, cos, -2 * (cos * dy - sin * dx)], dim=1)
+    y = torch.stack([-flip * sin, flip * cos, -2 * flip * (cos * dy - sin * dx)], dim=1)
     grid = functional.affine_grid(torch.stack([x, y], dim=1), [len(reference), 1, *reference.shape[1:]], False)
     moved = functional.grid_sample(reference[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
     return moved, (grid.abs() <= _INSIDE).all(dim=-1)

@@ -73,11 +73,12 @@ class FidelityResult(_Part):
     """Fidelity of a synthetic set: pooled, per class, with what it was measured by.
 
     `further` holds figures of the pooled sets beside the distances: the extrapolated FID, precision, recall, density,
-    coverage.
+    coverage. `sets` says what the real and the synthetic set are: their pixels, and whose the reference is.
     """
 
     extractor: dict[str, str | int]
     pooled: SetDistances
+    sets: tuple[str, str] = ("", "")
     per_class: dict[str, SetDistances]
     further: dict[str, Metric] = {}
     warnings: tuple[str, ...]
@@ -92,6 +93,7 @@ class FidelityResult(_Part):
             f"resize: {e.get('resize', 'unknown')}",
             str(e.get("precision", "fp32")),
             f"{self.pooled.n_real} real and {self.pooled.n_synthetic} synthetic images",
+            *(f"{name}: {told}" for name, told in zip(("reference", "synthetic"), self.sets, strict=True) if told),
         ]
         return "; ".join(parts)
 

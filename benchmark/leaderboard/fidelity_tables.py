@@ -23,8 +23,8 @@ INTERVALS = (
     "freedom for the part of the S repetitions)."
 )
 KID_DEFINITION = (
-    "distance to the held-out source, mean over repetitions; in brackets how many times that of real against real "
-    "images at the same n, where that can be told from 0; intervals stand in the fidelity tables"
+    "distance to the held-out source with its 95 % interval over reference images and repetitions; n stands under the "
+    "table; `x floor` is how many times that of real against real images, where that can be told from 0"
 )
 FID_RATIO_DEFINITION = "FID to the held-out source over that of real against real images at the same n; 1 is real"
 COLUMNS = (
@@ -96,17 +96,23 @@ def headline_kid(view: RunView, method: str) -> Estimate:
     """KID against the held-out source by the first extractor of the run, over repetitions, marked with its ratio."""
     wanted = (method, _headline_extractor(view), "heldout")
     entries = [record.metrics.get("kid") or {} for record in _records(view) if _coordinates(record) == wanted]
-    found = over_repetitions((entry.get("value") for entry in entries), KID_SCALE)
-    ratio = over_repetitions(entry.get("ratio") for entry in entries).value
-    mark = "" if ratio is None else f" ({ratio:.3g} x floor)"
-    return Estimate(found.value, n=found.n, mark=mark, reason=found.reason)
+    ratio = _ratio(entries).value
+    return over_records(entries, KID_SCALE, "" if ratio is None else f" ({ratio:.3g} x floor)")
 
 
 def headline_fid_ratio(view: RunView, method: str) -> float | None:
     """FID over its floor against the held-out source by the first extractor of the run, mean over repetitions."""
     wanted = (method, _headline_extractor(view), "heldout")
     entries = [record.metrics.get("fid") or {} for record in _records(view) if _coordinates(record) == wanted]
-    return over_repetitions(entry.get("ratio") for entry in entries).value
+    return _ratio(entries).value
+
+
+def headline_sizes(view: RunView) -> tuple[Any, Any] | None:
+    """Reference and synthetic images behind the fidelity figures of the main table; `None` without any."""
+    first = _headline_extractor(view)
+    records = [record for record in _records(view) if record.cell.extractor == first]
+    sizes = [record.outputs for record in records if record.cell.reference == "heldout"]
+    return (sizes[0].get("n_real"), sizes[0].get("n_synthetic")) if sizes else None
 
 
 def fidelity_tables(views: list[RunView]) -> list[Table]:
@@ -182,10 +188,19 @@ def _row(sets: SetRecords) -> dict[str, Value]:
     for name, scale in (("fid", 1.0), ("kid", KID_SCALE)):
         entries = _entries(records, name)
         row[f"{name}_floor"] = over_repetitions(((entry or {}).get("floor") for entry in entries), scale).value
-        row[f"{name}_ratio"] = over_repetitions((entry or {}).get("ratio") for entry in entries)
+        row[f"{name}_ratio"] = _ratio(entries)
     for name in _FURTHER:
         row[name] = over_records(_entries(records, name)) if _has(records, name) else None
     return row
+
+
+def _ratio(entries: list[Any]) -> Estimate:
+    """The ratio to the floor over repetitions, if every one has it: the others would be a selection."""
+    ratios = [(entry or {}).get("ratio") for entry in entries]
+    lacking = sum(ratio is None for ratio in ratios)
+    if not lacking:
+        return over_repetitions(ratios)
+    return Estimate(None, reason=f"{lacking} of {len(ratios)} repetitions have no ratio: the floor is near 0")
 
 
 def _notes(group: list[SetRecords]) -> list[str]:

@@ -11,6 +11,7 @@ from benchmark.leaderboard.fidelity_tables import (
     headline_fid_ratio,
     headline_groups,
     headline_kid,
+    headline_sizes,
 )
 from benchmark.leaderboard.rows import (
     ACCURACY,
@@ -54,8 +55,17 @@ ONE_REPETITION = (
     "one repetition: intervals are over clusters alone. They are about these trained classifiers, and say nothing "
     "about the same methods with another seed."
 )
+SAME_WHERE_EVEN = ("natural", "loss", "subset")
+EVEN = (
+    "Every class has equally many training images here, so {rows} are one and the same training: this board does not "
+    "say what balancing does. They stand as separate rows in every correction, which makes it a little stricter."
+)
 UNCOMPARABLE = (
     "KID and FID are left out: the sets of these rows cannot be compared ({n} groups, see the fidelity tables)."
+)
+SIZES = (
+    "KID and FID: {real} held-out and {synthetic} synthetic images a repetition; FID falls with n, and its ratio "
+    "to the floor nears 1 where n is small."
 )
 
 FIDELITY = (
@@ -97,6 +107,9 @@ def main_table(runs: list[RunScores]) -> Table:
     notes = [note for scores in runs for note in _notes(scores)]
     if any(series.is_upper_reference for _, series in headlines(runs)):
         notes.append(UPPER)
+    sizes = next(filter(None, (headline_sizes(scores.view) for scores in runs)), None)
+    if len(groups) == 1 and sizes:
+        notes.append(SIZES.format(real=sizes[0], synthetic=sizes[1]))
     if len(groups) > 1:
         notes.append(UNCOMPARABLE.format(n=len(groups)))
     notes += [f"Run {scores.view.label}: {UNCHECKED}" for scores in runs if scores.view.unchecked()]
@@ -106,7 +119,7 @@ def main_table(runs: list[RunScores]) -> Table:
 def synthetic_table(runs: list[RunScores]) -> Table:
     """Classifiers that saw synthetic images only."""
     rows = [_beside(scores, series) for scores, series in chosen(runs, mix="synthetic", compute="matched")]
-    notes = ("The gain is over the same control as above: real source images, balanced sampling.",)
+    notes = ("The gain is over the same control as above: real source images, balanced sampling.",) if rows else ()
     return finished(runs, Table("synthetic_only", "Trained on synthetic images only", BESIDE, tuple(rows), notes))
 
 
@@ -152,7 +165,8 @@ def tests_table(runs: list[RunScores]) -> Table:
 def _main_row(scores: RunScores, series: Series, one_group: bool) -> Row:
     yields = series.mix == "real+synthetic"
     shares = [copies.share for copies in scores.view.copies(series.method)] if yields else []
-    fidelity: Row = {"copies": 100 * max(shares) if shares else None}
+    known = bool(shares) and (max(shares) > 0 or scores.view.blind(series.method) is None)
+    fidelity: Row = {"copies": 100 * max(shares) if known else None}
     if one_group:
         fidelity["kid"] = headline_kid(scores.view, series.method) if yields else None
         fidelity["fid_ratio"] = headline_fid_ratio(scores.view, series.method) if yields else None
@@ -196,6 +210,10 @@ def _block_notes(scores: RunScores, rows: list[Series]) -> list[str]:
     known = sorted(100 * value for value in found if value is not None)
     tests = max(scores.family_size(series, scores.primary) for series in rows)
     notes = [CONTROL_NOTE.format(tests=tests)]
+    real = {series.balance: series.title for series in rows if series.mix == "real"}
+    alike = [real[balance] for balance in SAME_WHERE_EVEN if balance in real]
+    if len(set(scores.view.run.protocol.train.per_class.values())) == 1 and len(alike) > 1:
+        notes.append(EVEN.format(rows=", ".join(f"`{title}`" for title in alike)))
     if known:
         notes.append(
             "The smallest gain that this target and these repetitions detect at 80 % power is "

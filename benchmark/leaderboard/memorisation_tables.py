@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmark.leaderboard.repetitions import number_of, over_records, over_repetitions
 from benchmark.leaderboard.tables import Column, Table, Value
-from benchmark.leaderboard.views import COPY_LIMIT, RunView
+from benchmark.leaderboard.views import BLIND_LIMIT, COPY_LIMIT, RunView
 from benchmark.records import Record
 
 COLUMNS = (
@@ -15,10 +15,12 @@ COLUMNS = (
     Column("method", "method"),
     Column("near_copies", "copies %", "near-copies of a training image, by correlation under registration", "percent"),
     Column("heldout_copies", "copies, held-out %", "the same of held-out real images: false alarms", "percent"),
-    Column("exact_copies", "exact copies %", "pixel for pixel a training image, as it is or mirrored", "percent"),
+    Column("exact_copies", "exact copies %", "pixel for pixel a training image, or its mirror image", "percent"),
     Column("nn_ratio", "nn ratio", "distance to the nearest training image over that of held-out images; 1 is as far as unseen real images", digits=2),  # noqa: E501
     Column("authenticity", "authentic %", "farther from the nearest training image than that from its own", "percent"),
     Column("heldout_authenticity", "authentic, held-out %", "the same of held-out images: the yardstick", "percent"),
+    Column("limit", "limit", "correlation above which a sample is called a copy: what 0.1 % of unseen real images exceed", digits=3),  # noqa: E501
+    Column("n_heldout", "n held-out", "held-out images that the limit is taken from"),
     Column("correlation", "largest correlation", "with any training image, over all samples and repetitions", digits=3),
     Column("heldout_correlation", "largest, held-out", "the same of held-out real images", digits=3),
     Column("flagged", "flagged", f"more than {100 * COPY_LIMIT:g} % near-copies in a repetition: not ranked"),
@@ -27,7 +29,8 @@ COLUMNS = (
 NOTE = (
     f"Against the images that the method was given. Flagged methods (more than {100 * COPY_LIMIT:g} % near-copies in "
     "any repetition, by any extractor) are on no ranking. Real images that no method saw are the "
-    "yardstick of every figure."
+    f"yardstick of every figure. A limit above {BLIND_LIMIT:g}, of few held-out images or ones like the training "
+    "images, finds no changed copy: there 0 % says nothing."
 )
 _SHARES = ("near_copies", "exact_copies", "authenticity", "heldout_authenticity")
 
@@ -66,6 +69,8 @@ def _row(view: RunView, extractor: str, method: str, records: list[Record]) -> d
         if "share_of_heldout_above_limit" in found
     ]
     row["heldout_copies"] = over_repetitions(shares).value
+    row["limit"] = _largest(copies, "limit")
+    row["n_heldout"] = min((int(found["n_heldout"]) for found in copies if "n_heldout" in found), default=None)
     row["correlation"] = _largest(copies, "largest_correlation")
     row["heldout_correlation"] = _largest(copies, "largest_correlation_of_heldout")
     return row

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 GAINS = "gains.png"
 DOSE = "dose-response.png"
 _DPI = 150
+_MOST_COLUMNS = 2
+"""Forests side by side; more go below."""
+
 _INK, _FAINT, _GRID = "#1a1a1a", "#8a8a8a", "#dddddd"
 _RANKED, _UPPER = "#0072b2", "#d55e00"
-_SCALE = "cividis"
-"""Dark to light for few to many real images: told apart in grey, and made for colour-blind readers."""
 
 Row = Mapping[str, Value]
 _BLOCK = ("run", "track", "backbone", "augmentation")
@@ -46,11 +47,14 @@ def gains_figure(table: Table) -> Figure | None:
     blocks = _blocks(table.rows)
     if not any(_drawn(row) for rows in blocks.values() for row in rows):
         return None
-    most = max(map(len, blocks.values()))
-    figure, panels = _figure(1, len(blocks), 4.4 * len(blocks) + 1.6, 0.34 * most + 1.7)
+    columns = min(_MOST_COLUMNS, len(blocks))
+    lines = [list(blocks.items())[start : start + columns] for start in range(0, len(blocks), columns)]
+    heights = [0.34 * max(len(rows) for _, rows in line) + 0.9 for line in lines]
+    figure, panels = _figure(len(lines), columns, 4.4 * columns + 1.6, sum(heights) + 0.8, heights)
     low, high = _limits([row["gain"] for rows in blocks.values() for row in rows], quiet=2.0)
-    for place, (title, rows) in enumerate(blocks.items()):
-        axes = panels[0][place]
+    for axes in panels.flat[len(blocks) :]:
+        axes.set_axis_off()
+    for axes, (title, rows) in zip(panels.flat, blocks.items(), strict=False):
         _forest(axes, rows, (low, high))
         axes.set_title(_title(title, blocks), loc="left", fontsize=10, color=_INK)
     figure.supxlabel(
@@ -60,23 +64,31 @@ def gains_figure(table: Table) -> Figure | None:
 
 
 def dose_figure(table: Table) -> Figure | None:
-    """Gain against synthetic images per class: a panel for each method, a line with its band for each number of real
-    images; `None` without a dose-response."""
+    """Gain against synthetic images per class: a line of panels for each method, a panel for each number of real
+    images, with the band of the method's own curve; the other methods' curves are grey. `None` without a dose-response.
+    """
     blocks = _blocks([row for row in table.rows if row["mix"] == "real+synthetic" and _drawn(row)])
     if not blocks:
         return None
-    methods = list(dict.fromkeys(str(row["method"]) for rows in blocks.values() for row in rows))
     reals = sorted({str(row["real_per_class"]) for rows in blocks.values() for row in rows}, key=_number)
-    figure, panels = _figure(len(blocks), len(methods), 3.6 * len(methods) + 1.0, 3.2 * len(blocks) + 0.8)
+    lines = [
+        (block, method) for block, rows in blocks.items() for method in dict.fromkeys(_method(row) for row in rows)
+    ]
+    figure, panels = _figure(len(lines), len(reals), 2.2 * len(reals) + 1.0, 2.1 * len(lines) + 0.8)
     limits = _limits([row["gain"] for rows in blocks.values() for row in rows], quiet=1.2)
-    for line, (title, rows) in zip(panels, blocks.items(), strict=True):
-        for axes, method in zip(line, methods, strict=True):
-            own = [row for row in rows if row["method"] == method]
-            _curves(axes, own, reals, limits)
-            flagged = any(not row["ranked"] for row in own)
-            name = f"{method} (not ranked)" if flagged else method
-            axes.set_title(", ".join(filter(None, (name, _title(title, blocks)))), loc="left", fontsize=10)
-    figure.supxlabel("synthetic images per class (square-root scale)", fontsize=9)
+    for place, (block, method) in enumerate(lines):
+        for real, axes in zip(reals, panels[place], strict=True):
+            rows = [row for row in blocks[block] if row["real_per_class"] == real]
+            _curves(axes, rows, method, limits)
+            if not place:
+                axes.set_title(f"{real} real images per class", loc="left", fontsize=9, color=_INK)
+            if real != reals[0]:
+                axes.set_yticklabels([])
+        flagged = any(not row["ranked"] for row in blocks[block] if _method(row) == method)
+        told = (method, "(not ranked)" if flagged else "", _title(block, blocks))
+        panels[place][0].set_ylabel("\n".join(filter(None, told)), fontsize=9, color=_INK)
+    others = "; grey: the other methods" if len(lines) > len(blocks) else ""
+    figure.supxlabel(f"synthetic images per class (square-root scale){others}", fontsize=9)
     figure.supylabel("gain over real images alone, points of percent (95 % bands)", fontsize=9)
     return figure
 
@@ -129,49 +141,29 @@ def _interval(axes: Axes, gain: Estimate, height: float, colour: str, hollow: bo
     axes.plot([gain.value], [height], "o", color=colour, markerfacecolor=face, markersize=6, zorder=4)
 
 
-def _curves(axes: Axes, rows: Sequence[Row], reals: Sequence[str], limits: tuple[float, float]) -> None:
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
+def _curves(axes: Axes, rows: Sequence[Row], method: str, limits: tuple[float, float]) -> None:
+    """The curves of all methods at one number of real images: that of `method` in colour, with its band."""
     axes.axhline(0, color=_INK, linewidth=0.8)
-    ends: list[tuple[float, float, str, str]] = []
-    for place, real in enumerate(reals):
-        own = sorted((row for row in rows if row["real_per_class"] == real), key=_synthetic)
+    for name in sorted({_method(row) for row in rows}, key=lambda name: name == method):
+        own = sorted((row for row in rows if _method(row) == name), key=_synthetic)
         gains = [row["gain"] for row in own if isinstance(row["gain"], Estimate)]
-        if not gains:
-            continue
         # Without synthetic images a row is its own control: every line starts at 0.
         x = [0, *(_synthetic(row) for row in own)]
         y = [0.0, *(float(gain.value or 0.0) for gain in gains)]
-        colour = to_hex(colormaps[_SCALE](0.72 * place / max(1, len(reals) - 1)))
+        if name != method:
+            axes.plot(x, y, "-", color=_FAINT, linewidth=1.0, zorder=2)
+            continue
+        colour = _RANKED if all(row["ranked"] for row in own) else _UPPER
         low = [0.0, *(_or(gain.low, gain.value) for gain in gains)]
         high = [0.0, *(_or(gain.high, gain.value) for gain in gains)]
-        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
-        axes.plot(x, y, "-o", color=colour, linewidth=1.8, markersize=4)
-        ends.append((y[-1], x[-1], f"{real} real", colour))
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1)
+        axes.plot(x, y, "-o", color=colour, linewidth=1.8, markersize=4, zorder=3)
     ticks = sorted({0, *(_synthetic(row) for row in rows)})
     axes.set_xscale("function", functions=(_root, np.square))
-    axes.set_xlim(-0.001, 1.55 * max(ticks, default=1))
+    axes.set_xlim(-0.001, 1.06 * max(ticks, default=1))
     axes.set_xticks(ticks, [str(tick) for tick in ticks], fontsize=8)
     axes.set_ylim(*limits)
     axes.grid(axis="y", color=_GRID, linewidth=0.6)
-    step = 0.06 * (limits[1] - limits[0])
-    for (_, x_end, text, colour), y_text in zip(
-        sorted(ends), _apart(sorted(end[0] for end in ends), step), strict=True
-    ):
-        axes.annotate(text, (x_end, y_text), (7, 0), textcoords="offset points", va="center", fontsize=8, color=colour)
-
-
-def _apart(wanted: Sequence[float], step: float) -> list[float]:
-    """Ascending places of labels, at least a step from each other, their middle kept."""
-    places = list(wanted)
-    for _ in range(50):
-        for i in range(len(places) - 1):
-            lack = step - (places[i + 1] - places[i])
-            if lack > 0:
-                places[i] -= lack / 2
-                places[i + 1] += lack / 2
-    return places
 
 
 def _limits(gains: Sequence[Value], quiet: float) -> tuple[float, float]:
@@ -206,6 +198,10 @@ def _drawn(row: Row) -> bool:
     return isinstance(gain, Estimate) and gain.value is not None
 
 
+def _method(row: Row) -> str:
+    return str(row["method"])
+
+
 def _number(real: str) -> float:
     return float("inf") if real == ALL else float(real)
 
@@ -223,14 +219,16 @@ def _root(values: Any) -> Any:
     return np.sqrt(np.maximum(values, 0))
 
 
-def _figure(lines: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
-    """A figure that no window ever shows, and its panels (lines, columns)."""
+def _figure(
+    lines: int, columns: int, width: float, height: float, heights: Sequence[float] | None = None
+) -> tuple[Figure, Any]:
+    """A figure that no window ever shows, and its panels (lines, columns); `heights` are those of the lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(lines, columns, squeeze=False, sharey=False)
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=False, height_ratios=heights)
     for axes in panels.flat:
         axes.tick_params(length=0, labelsize=8, colors=_INK)
         for side in ("top", "right", "left"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from benchmark.classes import CLASSES
 from benchmark.leaderboard.comparisons import RunScores
 from benchmark.leaderboard.tables import Column, Table, Value
 from benchmark.leaderboard.views import COPY_LIMIT, Series, Tried
@@ -34,7 +35,7 @@ COUNTS = (
     Column("repetitions", "repetitions", "repetitions that are ok / planned"),
     STATUS,
 )
-RANKED = Column("ranked", "ranked", "false: timed out, copies training images, upper reference, or without a result", data=True)  # fmt: skip # noqa: E501
+RANKED = Column("ranked", "ranked", "false: timed out, copies training images or was not searched for copies, upper reference, or without a result", data=True)  # fmt: skip # noqa: E501
 COPIED = (
     f"copies: more than {100 * COPY_LIMIT:g} % of the samples of a repetition (the largest share is shown) are "
     "near-copies of training images. Such a method gives real images back, so it is shown and never ranked."
@@ -74,7 +75,8 @@ def headline_scores(scores: RunScores, series: Series, track: str = "") -> Row:
 def counts(scores: RunScores, series: Series) -> Row:
     """Synthetic images per class, and how many repetitions are ok."""
     generated = [tried.record for tried in scores.view.generated(series.method) if tried.record is not None]
-    sizes = [min((record.outputs.get("per_class") or {"": 0}).values()) for record in generated]
+    made = [record.outputs["per_class"] for record in generated if record.outputs.get("per_class")]
+    sizes = [min(found.get(label, 0) for label in CLASSES) for found in made]
     return {
         "n_per_class": 0 if series.is_upper_reference else series.n_synthetic or min(sizes, default=0),
         "repetitions": told_repetitions(scores.rows[series]),

@@ -17,11 +17,11 @@ COSTS = (
     Column("images_per_second", "images/s", "sampled images per second of sampling"),
     Column("peak_memory_mib", "peak MiB", "of the method's process", "MiB", digits=0),
     Column("steps", "steps", "optimiser steps of the generator"),
-    Column("trained_parameters", "trained parameters"),
+    Column("trained_parameters", "trained parameters", "weights that the method changed, as it tells"),
     Column("classifier_seconds", "classifier s", "training of one classifier, mean over the method's", "seconds"),
     Column("pretraining_seconds", "pre-training s", "of the base model, once", "seconds", digits=0),
     Column("pretraining_images", "pre-training images"),
-    Column("pretraining_hardware", "pre-trained on"),
+    Column("pretraining_hardware", "pre-trained on", "hardware of the pre-training, as the card tells"),
     Column("notes", "notes", data=True),
 )
 FAULTS = (
@@ -36,9 +36,9 @@ TRACKS = (
     Column("part", "part"),
     Column("n_images", "images"),
     Column("n_clusters", "clusters", "what intervals resample: patients, merged where they share images"),
-    Column("classes", "per class"),
+    Column("classes", "per class", "images of each class"),
     Column("centers", "per centre", data=True),
-    Column("role", "role, or why it is missing"),
+    Column("role", "role, or why it is missing", "what the part is for, and who sees it"),
 )
 _REASON = 240
 

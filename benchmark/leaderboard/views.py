@@ -16,6 +16,10 @@ NOT_RUN = "not run"
 UPPER_REFERENCE = "target"
 """The mix of rows that were trained on the target itself."""
 
+BLIND_LIMIT = 0.97
+"""Limit of the correlation above which a search for copies finds no changed copy: turned and zoomed copies lie about
+there. A limit is so high where held-out images are few or like the training images."""
+
 COPY_LIMIT = 0.05
 """Share of near-copies of training images in one synthetic set above which a method is not ranked.
 
@@ -106,10 +110,17 @@ def series_of(cell: Cell) -> Series:
 
 @dataclass(frozen=True)
 class Copies:
-    """Near-copies of training images in one synthetic set: their share, and the number of samples."""
+    """Near-copies of training images in one synthetic set.
+
+    Attributes:
+        share: of the samples.
+        n: samples.
+        limit: of the correlation, above which a sample is called a copy; `None` where the record does not tell.
+    """
 
     share: float
     n: int
+    limit: float | None = None
 
     def __str__(self) -> str:
         return f"copies {100 * self.share:.3g} % of {self.n} samples"
@@ -186,11 +197,11 @@ class RunView:
     def copies(self, method: str) -> list[Copies]:
         """The near-copies in each synthetic set of this method, from the fidelity cells against `train`."""
         return [
-            Copies(float(record.metrics["near_copies"]["value"]), int(record.metrics["near_copies"]["n"]))
+            Copies(float(found["value"]), int(found["n"]), found.get("limit"))
             for record in (tried.record for tried in self.of_kind("fidelity") if tried.ok)
             if record is not None
             and record.cell.method == method
-            and record.metrics.get("near_copies", {}).get("value") is not None
+            and (found := record.metrics.get("near_copies", {})).get("value") is not None
         ]
 
     def copied(self, method: str) -> Copies | None:
@@ -202,8 +213,35 @@ class RunView:
         return worst if worst is not None and worst.share > COPY_LIMIT else None
 
     def rankable(self, method: str) -> bool:
-        """Whether a rank of this method would mean something: no set of it timed out or copies its training images."""
-        return not self.timed_out(method) and self.copied(method) is None
+        """Whether a rank of this method would mean something.
+
+        No set of it timed out, none copies its training images, and none was left out by a search for copies that the
+        run planned.
+        """
+        return not self.timed_out(method) and self.copied(method) is None and not self.unsearched(method)
+
+    def unsearched(self, method: str) -> int:
+        """Synthetic sets of this method for which a search for copies was planned, and none of it ended with a result.
+
+        A run that planned none is told by `unchecked`.
+        """
+        cells = [
+            tried
+            for tried in self.of_kind("fidelity")
+            if (tried.cell.method, tried.cell.reference) == (method, "train")
+        ]
+        searched = {
+            tried.cell.repetition
+            for tried in cells
+            if tried.record is not None and tried.ok and tried.record.metrics.get("near_copies")
+        }
+        usable = {tried.cell.repetition for tried in self.generated(method) if tried.ok}
+        return len(usable & {tried.cell.repetition for tried in cells} - searched)
+
+    def blind(self, method: str) -> float | None:
+        """The limit of the search for copies, where it is so high that no changed copy would be found."""
+        limits = [copies.limit for copies in self.copies(method) if copies.limit is not None]
+        return max((limit for limit in limits if limit > BLIND_LIMIT), default=None)
 
     def unchecked(self) -> bool:
         """Whether methods yield images here and no fidelity cell against `train` was planned to look for copies."""
@@ -232,6 +270,9 @@ class RunView:
         words = [f"{count} {status}" for status, count in sorted(faults.items())] or ["ok"]
         copies = self.copied(method)
         words += [str(copies)] if copies else []
+        unsearched, blind = self.unsearched(method), self.blind(method)
+        words += [f"{unsearched} not searched for copies"] if unsearched else []
+        words += [f"search for copies is blind (limit {blind:.3f})"] if blind else []
         return "; ".join(words if self.rankable(method) else [*words, "not ranked"])
 
 

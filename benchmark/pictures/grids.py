@@ -68,7 +68,8 @@ def write_sample_grids(run_folder: Path, out: Path, real: RealImages | None = No
     """Draw `samples-<method>.png` per method and `samples.png` of all; with `real` also those that hold real images.
 
     These are `with-real-<method>.png`, and `closest-<method>.png` with the synthetic images most like a training image.
-    Samples that a fidelity record flags as near-copies are in these only, and the other captions say how many they are.
+    Samples that a fidelity record flags as near-copies of images under licence are in these only; captions say how many
+    they are.
     Pictures with real images of a cohort under licence go to `out/private`. Without a near-copy check in the fidelity
     records such a cohort's synthetic-only grid is withheld, and `notes` says so.
 
@@ -130,7 +131,11 @@ def _samples(run: Run, records: list[tuple[Record, Path]], method: str, free: bo
     kept[list(flagged or ())] = False
     labels = np.asarray(stored.labels)
     caption = f"{method}, repetition {record.cell.repetition}: the first of {len(labels)} synthetic images"
-    if flagged is not None:
+    if free:
+        # What is drawn, of nobody, may be shown, and what escaped the search is no sample of the set.
+        kept[:] = True
+        caption += f"; {len(flagged)} are near-copies of training images" if flagged else ""
+    elif flagged is not None:
         caption += f"; {len(flagged)} near-copies of training images left out"
     return _Samples(
         method,

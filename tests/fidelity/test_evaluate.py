@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmark.fidelity import FeatureSet, FidelityOptions, fidelity_from_features
+from benchmark.fidelity import FeatureSet, FidelityOptions, ImageSet, fidelity, fidelity_from_features, load_extractor
 
 EXTRACTOR: dict[str, str | int] = {
     "name": "test",
@@ -77,3 +77,68 @@ def test_the_floor_can_be_left_out():
 def test_labels_that_do_not_match_the_images_are_refused():
     with pytest.raises(ValueError, match="1 labels for 2 images"):
         FeatureSet(np.zeros((2, 6), dtype=np.float32), ["brain"])
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("name", "other"),
+        ("weights_sha256", "1" * 64),
+        ("backend", "another"),
+        ("backend_version", "2"),
+        ("resize", "bicubic"),
+        ("precision", "fp16"),
+    ],
+)
+def test_whatever_an_extractor_differs_in_makes_figures_incomparable(part: str, value: str):
+    sets = feature_set({"brain": 30}, 0), feature_set({"brain": 30}, 1)
+    options = FidelityOptions(replicates=0, floor_splits=0, k=0)
+    one = fidelity_from_features(*sets, EXTRACTOR, options).comparability
+    other = fidelity_from_features(*sets, EXTRACTOR | {part: value}, options).comparability
+    assert one != other
+    assert value[:12] in other
+
+
+def test_another_reference_another_n_or_another_size_makes_figures_incomparable():
+    def comparability(real: str, synthetic: str, n: int = 30) -> str:
+        sets = (
+            FeatureSet(feature_set({"brain": 30}, 0).features, described=real),
+            FeatureSet(feature_set({"brain": n}, 1).features, described=synthetic),
+        )
+        options = FidelityOptions(replicates=0, floor_splits=0, k=0)
+        return fidelity_from_features(*sets, EXTRACTOR, options).comparability
+
+    texts = [
+        comparability("spain 0a, 64x64 pixels", "64x64 pixels"),
+        comparability("spain 0b, 64x64 pixels", "64x64 pixels"),
+        comparability("spain 0a, 64x64 pixels", "96x96 pixels"),
+        comparability("spain 0a, 64x64 pixels", "64x64 pixels", 31),
+    ]
+    assert len(set(texts)) == 4
+    assert "reference: spain 0a, 64x64 pixels; synthetic: 64x64 pixels" in texts[0]
+
+
+def test_images_of_other_sizes_are_warned_of_and_told():
+    random = np.random.default_rng(0)
+    real, small = (ImageSet(random.integers(0, 255, (8, side, side), dtype=np.uint8)) for side in (96, 64))
+    extractor = load_extractor("ultrasound", None, offline=True, device="cpu")
+    options = FidelityOptions(replicates=0, floor_splits=0, k=0)
+    found = fidelity(real, small, extractor, options)
+    assert "96x96 pixels, synthetic ones 64x64 pixels" in found.warnings[0]
+    assert found.comparability.endswith("reference: 96x96 pixels; synthetic: 64x64 pixels")
+    assert not any("pixels" in warning for warning in fidelity(small, small, extractor, options).warnings)
+
+
+def test_one_patient_gives_no_floor_and_says_why():
+    one = FeatureSet(feature_set({"brain": 30}, 0).features, clusters=["p"] * 30)
+    found = fidelity_from_features(one, feature_set({"brain": 30}, 1), EXTRACTOR).pooled.fid
+    assert (found.floor, found.ratio) == (None, None)
+    assert "share no patient" in str(found.ratio_reason)
+
+
+def test_the_floor_is_that_of_the_real_images_whatever_the_seed_of_the_repetition():
+    sets = feature_set({"brain": 60}, 0), feature_set({"brain": 60}, 1)
+    floors = {
+        fidelity_from_features(*sets, EXTRACTOR, FidelityOptions(seed=seed, k=0)).pooled.fid.floor for seed in (1, 2)
+    }
+    assert len(floors) == 1

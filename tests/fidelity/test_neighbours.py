@@ -38,6 +38,9 @@ def zoomed(x: Images, factor: float) -> Images:
     [
         lambda x: x,
         lambda x: x[:, :, ::-1],
+        lambda x: x[:, ::-1],
+        lambda x: turned(x[:, ::-1, ::-1], 8),
+        lambda x: 255 - x,
         lambda x: turned(x, 10),
         lambda x: turned(x, -15),
         lambda x: zoomed(x, 1.2),
@@ -47,7 +50,21 @@ def zoomed(x: Images, factor: float) -> Images:
         lambda x: (x + np.random.default_rng(9).normal(0, 8, x.shape)).clip(0, 255).astype(np.uint8),
         lambda x: (zoomed(turned(x[:, :, ::-1], 12), 1.15) * 0.8 + 10).astype(np.uint8),
     ],
-    ids=["same", "mirrored", "10 deg", "15 deg", "zoomed in", "zoomed out", "displaced", "darker", "noisy", "all"],
+    ids=[
+        "same",
+        "mirrored",
+        "upside down",
+        "turned round",
+        "negative",
+        "10 deg",
+        "15 deg",
+        "zoomed in",
+        "zoomed out",
+        "displaced",
+        "darker",
+        "noisy",
+        "all",
+    ],
 )
 def test_a_copy_is_found_also_when_changed(change: Callable[[Images], Images]):
     train = images(12, seed=0)
@@ -98,8 +115,9 @@ def test_an_exact_copy_is_found_as_it_is_and_mirrored_and_nothing_else_is():
     train = images(4, seed=0)
     changed = train[[1]].copy()
     changed[0, 5, 5] ^= 1
-    queries = np.concatenate([train[[2]], train[[3], :, ::-1], changed, train[[0], ::-1]])
-    assert exact_copies(queries, train).tolist() == [True, True, False, False]
+    turned_aside = train[[0]].transpose(0, 2, 1)
+    queries = np.concatenate([train[[2]], train[[3], :, ::-1], train[[0], ::-1], changed, turned_aside])
+    assert exact_copies(queries, train).tolist() == [True, True, True, False, False]
 
 
 def test_an_exact_copy_of_a_featureless_image_is_a_copy():

@@ -35,7 +35,8 @@ class FakeMethod:
 
     `skill` is the share of target images that its classifiers get right; `faults` maps repetitions to the status of
     their generate cell, `copies` to the number of near-copies among its 15 images; `n_synthetic` is what its fidelity
-    records tell, so that sets of other sizes cannot be compared.
+    records tell, so that sets of other sizes cannot be compared. `unsearched` are the repetitions whose fidelity cell
+    against `train` failed, `limit` is that of the correlation of a copy, `no_ratio` the repetitions without a ratio.
     """
 
     name: str
@@ -45,6 +46,9 @@ class FakeMethod:
     copies: dict[int, int] = field(default_factory=dict)
     pretraining: dict[str, Any] = field(default_factory=dict)
     n_synthetic: int = 15
+    unsearched: tuple[int, ...] = ()
+    limit: float = 0.91
+    no_ratio: tuple[int, ...] = ()
 
 
 METHODS = (
@@ -160,15 +164,22 @@ class FakeRun:
                     "ci_low": 11.0, "ci_high": 15.0, "sd_reference": 0.5},
             "kid": {"value": 0.0125, "direction": "lower", "std": 0.001, "subset_size": 12, "ratio": 3.0},
         }  # fmt: skip
+        if cell.reference == "train" and cell.repetition in method.unsearched:
+            return _commit(store, cell, status="failed", reason="stopped")
+        if cell.repetition in method.no_ratio:
+            for entry in metrics.values():
+                entry.pop("ratio")
         if cell.reference == "heldout":
             metrics["recognition"] = {"value": 0.8, "direction": "higher", "n": 15}
         else:
             flagged = self.flagged or tuple(range(method.copies.get(cell.repetition, 0)))
             metrics["near_copies"] = {
-                "value": len(flagged) / 15, "direction": "lower", "n": 15, "flagged": list(flagged)
+                "value": len(flagged) / 15, "direction": "lower", "n": 15, "flagged": list(flagged),
+                "limit": method.limit, "n_heldout": 60,
             }  # fmt: skip
         outputs = {
             "extractor": "ultrasound", "weights_sha256": "ab", "n_real": 60, "n_synthetic": method.n_synthetic,
+            "comparability": f"60 real and {method.n_synthetic} synthetic images; reference: {self.protocol} 0a",
             "per_class": {"brain": {"fid": {"value": 20.0}, "kid": {"value": 0.02}}}, "warnings": ["60 images are few"],
         }  # fmt: skip
         return _commit(store, cell, outputs=outputs, metrics=metrics)

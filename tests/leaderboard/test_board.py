@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.errors import BenchError, UnknownNameError, UsageError
 from benchmark.leaderboard import Board, Estimate, build_board, write_board
-from tests.leaderboard.fake_run import TRACK, FakeMethod, FakeRun
+from tests.leaderboard.fake_run import METHODS, TRACK, FakeMethod, FakeRun
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +156,21 @@ def test_an_unknown_format_is_named(board: Board, tmp_path: Path) -> None:
 def test_a_folder_without_a_run_names_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fulora-bench run"):
         build_board([tmp_path])
+
+
+def test_synthetic_images_per_class_are_those_of_the_sets_that_there_are(tmp_path: Path) -> None:
+    flaky = FakeMethod("flaky", 0.7, faults={2: "failed"})
+    folder = FakeRun(tmp_path, methods=(FakeMethod("real_only", 0.5, synthesizes=False), flaky)).write()
+    for path in folder.glob("store/generate/*/*/record.json"):
+        record = json.loads(path.read_text())
+        if record["status"] == "failed":
+            record["outputs"] = {}
+            path.write_text(json.dumps(record))
+    found = row(build_board([folder]), "main", "flaky")
+    assert (found["n_per_class"], found["repetitions"]) == (3, "2/3")
+
+
+def test_a_source_with_equal_classes_is_said_to_tell_nothing_of_balancing(tmp_path: Path) -> None:
+    folder = FakeRun(tmp_path, methods=METHODS[:2], controls=("", "sampling", "loss", "subset")).write()
+    text = build_board([folder]).table("main").to_markdown()
+    assert "`real`, `real, weighted loss`, `real, balanced subset` are one and the same training" in text

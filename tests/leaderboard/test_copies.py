@@ -94,3 +94,31 @@ def test_a_run_that_never_compares_with_the_training_images_says_that_copies_wou
     assert status(board, "copier") == "ok"
     alone = board_of(tmp_path / "b", CONTROL, references=("heldout",))
     assert "nothing looked for copies" not in alone.table("main").to_markdown()
+
+
+def test_a_copier_whose_search_for_copies_failed_is_not_ranked(tmp_path: Path):
+    copier = FakeMethod("copier", 0.99, copies={1: 15}, unsearched=(1,))
+    board = board_of(tmp_path, CONTROL, HONEST, copier)
+    assert status(board, "copier") == "ok; 1 not searched for copies; not ranked"
+    rows = board.table("main").rows
+    assert [row["ranked"] for row in rows if row["method"] == "copier"] == [False]
+    assert rows[-1]["ties"] is None
+
+
+def test_a_failed_search_of_a_set_that_failed_itself_takes_no_rank(tmp_path: Path):
+    board = board_of(tmp_path, CONTROL, FakeMethod("flaky", 0.7, faults={2: "failed"}))
+    assert status(board, "flaky") == "1 failed"
+
+
+def test_a_blind_search_reads_no_zero_and_says_so(tmp_path: Path):
+    board = board_of(tmp_path, CONTROL, HONEST, FakeMethod("unknown", 0.7, limit=0.993))
+    rows = {row["method"]: row for row in board.table("main").rows}
+    assert (rows["honest"]["copies"], rows["unknown"]["copies"]) == (0, None)
+    assert status(board, "unknown") == "ok; search for copies is blind (limit 0.993)"
+    told = {row["method"]: row for row in board.table("memorisation").rows}
+    assert (told["unknown"]["limit"], told["unknown"]["n_heldout"]) == (0.993, 60)
+
+
+def test_exact_copies_are_told_however_blind_the_search(tmp_path: Path):
+    board = board_of(tmp_path, CONTROL, FakeMethod("copier", 0.7, copies={0: 15}, limit=0.999))
+    assert next(row["copies"] for row in board.table("main").rows if row["method"] == "copier") == 100

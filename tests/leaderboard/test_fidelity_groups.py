@@ -73,3 +73,27 @@ def test_memorisation_is_told_for_each_method_with_its_flag(tmp_path: Path):
     assert (rows["honest"]["flagged"], rows["copier"]["flagged"]) == (False, True)
     assert rows["copier"]["near_copies"].value == pytest.approx(100 / 3)  # type: ignore[union-attr]
     assert next(r for r in board.table("main").rows if r["method"] == "copier")["copies"] == pytest.approx(100)
+
+
+def test_runs_with_other_references_share_no_table_and_no_column(tmp_path: Path):
+    method = FakeMethod("a", 0.5)
+    folders = [
+        FakeRun(tmp_path / name, methods=(REAL, method), protocol=name).write() for name in ("phantom", "spain-africa")
+    ]
+    board = build_board(folders)
+    assert sum(table.name.startswith("fidelity_heldout") for table in board.tables) == 2
+    assert "KID x1000" not in board.table("main").display().columns
+
+
+def test_a_ratio_that_only_some_repetitions_have_is_not_shown_as_their_mean(tmp_path: Path):
+    board = board_of(tmp_path, FakeMethod("some", 0.5, no_ratio=(0, 1)), FakeMethod("all", 0.5))
+    rows = {row["method"]: row for row in board.table("fidelity_heldout_ultrasound").rows}
+    assert (rows["all"]["fid_ratio"].value, rows["some"]["fid_ratio"].value) == (2.0, None)
+    assert rows["some"]["kid_ratio"].reason == "2 of 3 repetitions have no ratio: the floor is near 0"
+    main = {row["method"]: row for row in board.table("main").rows}
+    assert (main["all"]["fid_ratio"], main["some"]["fid_ratio"]) == (2.0, None)
+
+
+def test_the_main_table_tells_how_many_images_its_kid_and_fid_are_of(tmp_path: Path):
+    text = board_of(tmp_path, FakeMethod("a", 0.5)).table("main").to_markdown()
+    assert "KID and FID: 60 held-out and 15 synthetic images a repetition" in text

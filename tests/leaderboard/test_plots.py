@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmark.leaderboard import build_board, write_plots
-from benchmark.leaderboard.plots import gains_figure
+from benchmark.leaderboard.plots import dose_figure, gains_figure
 from tests.leaderboard.fake_run import METHODS, FakeRun
 
 
@@ -35,6 +35,23 @@ def test_the_forest_plot_names_every_row_in_the_order_of_the_board(folder: Path)
     assert names == [row["trained_on"] for row in table.rows]
     said = {text.get_text() for text in figure.axes[0].texts}
     assert {"control", "no result", "not ranked"} < said
+
+
+def test_the_dose_response_has_a_panel_for_each_method_and_number_of_real_images(folder: Path):
+    table = build_board([folder]).table("dose_response")
+    figure = dose_figure(table)
+    assert figure is not None
+    synthetic = [row for row in table.rows if row["mix"] == "real+synthetic" and row["gain"].value is not None]
+    methods = {str(row["method"]) for row in synthetic}
+    reals = {str(row["real_per_class"]) for row in synthetic}
+    assert len(figure.axes) == len(methods) * len(reals)
+    first = figure.axes[:: len(reals)]
+    assert {axes.get_ylabel().split("\n")[0] for axes in first} == methods
+    for axes in first:
+        method = axes.get_ylabel().split("\n")[0]
+        [own] = [line for line in axes.lines if line.get_marker() == "o"]
+        gains = [row["gain"].value for row in synthetic if (row["method"], row["real_per_class"]) == (method, "5")]
+        assert list(own.get_ydata()) == [0.0, *gains]
 
 
 def test_without_doses_or_gains_there_is_no_plot_of_them(tmp_path: Path):
