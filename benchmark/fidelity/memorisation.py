@@ -97,7 +97,7 @@ class Memorisation:
             "near_copies": _entry(_share(copies.is_copy), "lower", NEAR_COPIES, n) | near,
             "exact_copies": _entry(_share(copies.is_exact), "lower", EXACT_COPIES, n) | exact,
             "nn_ratio": _entry(ratio, "none", NN_RATIO, n) | distances,
-            "authenticity": _entry(_share(self.authentic), "higher", AUTHENTICITY, n),
+            "authenticity": _entry(_share(self.authentic), "none", AUTHENTICITY, n),
             "heldout_authenticity": _entry(
                 _share(self.heldout_authentic), "none", HELDOUT_AUTHENTICITY, len(self.heldout_authentic)
             ),
