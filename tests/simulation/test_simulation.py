@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from benchmark.statistics import GATE_LEVEL, Measured, gate_gain, interval, paired_gain, smallest_detectable
 from tests.simulation import fast
 from tests.simulation.candidates import Sample, default
-from tests.simulation.coverage import DEFAULT, IMAGES_PERCENTILES, simulate
+from tests.simulation.coverage import DEFAULT, IMAGES_PERCENTILES, rare_recall, simulate
 from tests.simulation.decisions import LEVELS, Setting, detectable, family, gain, gate_half
 from tests.simulation.decisions import simulate as decide
 from tests.simulation.world import CLASSES, MIX, OTHER, World, draw, layout, true_auroc, true_macro_f
@@ -101,6 +101,12 @@ def test_the_default_covers_and_resampling_images_does_not() -> None:
             assert 90 <= tally.coverage <= 99.5, (world, metric, repetitions)
         if name == IMAGES_PERCENTILES:
             assert tally.coverage < 90, (world, metric)
+
+
+def test_the_recall_of_a_rare_class_is_covered_by_its_own_clusters_and_not_by_all() -> None:
+    found = rare_recall(10, 0.9, (1, 0.0), 200)
+    assert found["of the class"].coverage >= 95
+    assert found["all"].coverage < 75
 
 
 def test_identical_methods_are_rarely_separated_although_their_permutation_is_often_small() -> None:
