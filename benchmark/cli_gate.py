@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,20 +53,21 @@ def gate(
     as_json: Json = False,
 ) -> None:
     """Fail (exit 3) where a run is worse than its baseline by more than the tolerance and beyond chance."""
-    from benchmark.gate import Baseline, check_same, judge, read_baseline, take, write_baseline
+    from benchmark.gate import Baseline, check_same, judge, left_out, read_baseline, take, write_baseline
     from benchmark.gate.report import gate_lines, gate_markdown
 
     found = take(run)
     if not baseline.exists():
         _measured(found, run)
         write_baseline(baseline, Baseline(found))
-        _written(found, baseline, as_json, f"there was no baseline: {baseline} is written from {run}")
+        _written(baseline, as_json, f"there was no baseline: {baseline} is written from {run}", left_out(found))
         return
     known = read_baseline(baseline)
     if update:
         _measured(found, run)
         write_baseline(baseline, known.updated(found))
-        _written(found, baseline, as_json, f"{baseline} has the numbers of {run}; its tolerances are kept")
+        told = f"{baseline} has the numbers of {run}; its tolerances are kept"
+        _written(baseline, as_json, told, left_out(found, known.snapshot))
         return
     check_same(found, known, baseline)
     report = judge(found, known)
@@ -86,18 +88,11 @@ def gate(
 
 def _measured(found: Snapshot, run: Path) -> None:
     """A baseline of nothing would pass everything."""
-    if not any(row.scores for row in (*found.utility.values(), *found.fidelity.values())):
-        raise UsageError(f"{run} has no cell that ended ok, so it is no baseline. See: fulora-bench status {run}")
+    if not found.has_gated:
+        raise UsageError(f"{run} has no result that is gated, so it is no baseline. See: fulora-bench status {run}")
 
 
-def _written(found: Snapshot, path: Path, as_json: bool, told: str) -> None:
-    rows = {"utility": found.utility, "fidelity": found.fidelity}
-    lost = {
-        f"{kind} {name}": "; ".join(f"repetition {number}: {why}" for number, why in sorted(row.faults.items()))
-        for kind, part in rows.items()
-        for name, row in part.items()
-        if row.faults
-    }
+def _written(path: Path, as_json: bool, told: str, lost: Mapping[str, str]) -> None:
     say(told)
     for name, why in lost.items():
         say(f"not in the baseline: {name}: {why}")

@@ -2,6 +2,7 @@
 
 from benchmark.gate.baseline import Baseline, read_baseline, write_baseline
 from benchmark.gate.comparison import Comparison, compare, open_side
+from benchmark.gate.left_out import left_out
 from benchmark.gate.metrics import METRICS, Metric, Tolerance
 from benchmark.gate.snapshot import Snapshot, take
 from benchmark.gate.verdicts import FAILING, Finding, Report, check_same, judge
@@ -19,6 +20,7 @@ __all__ = [
     "check_same",
     "compare",
     "judge",
+    "left_out",
     "open_side",
     "read_baseline",
     "take",

@@ -7,14 +7,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from benchmark.errors import UnknownNameError, UsageError
+from benchmark.errors import UsageError
 from benchmark.gate.metrics import METRICS, Tolerance
+from benchmark.gate.schema import INFLUENCE_DIGITS, POINT_DIGITS, File, Line, check
 from benchmark.gate.scores import Score
 from benchmark.gate.snapshot import Row, Snapshot, Target
 from benchmark.statistics import GATE_LEVEL
@@ -24,48 +25,6 @@ HEADER = """\
 # `level` and every tolerance as you edit them: under `tolerances` for all rows, or as `tolerance` on a metric's line.
 # Tolerances are in the unit of the metric (points of percent, KID x1000) or, with a %, relative to the baseline's mean.
 """
-DIGITS = 4
-"""Significant digits of the influences; points keep two more."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class _Line(_Part):
-    """One metric of one row; `mean` is for people, the repetitions count."""
-
-    mean: float | None = None
-    repetitions: dict[int, float] = Field(min_length=1)
-    tolerance: float | str | None = None
-    center: str = ""
-    sd: dict[int, float] = Field(default_factory=dict)
-
-
-class _Fidelity(_Part):
-    comparability: str
-    metrics: dict[str, _Line]
-
-
-class _Target(_Part):
-    protocol: str
-    track: str
-    images: int
-    clusters: int
-    sha256: str
-
-
-class _File(_Part):
-    schema_version: Literal[1]
-    note: str = ""
-    level: float = Field(default=GATE_LEVEL, gt=0.5, lt=1)
-    profile: dict[str, Any]
-    target: _Target | None = None
-    environment: dict[str, str] = Field(default_factory=dict)
-    tolerances: dict[str, float | str] = Field(default_factory=dict)
-    utility: dict[str, dict[str, _Line]] = Field(default_factory=dict)
-    fidelity: dict[str, _Fidelity] = Field(default_factory=dict)
-    influence: dict[str, dict[str, dict[int, list[float]]]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +34,7 @@ class Baseline:
     Attributes:
         snapshot: the run that it was made from.
         tolerances: by metric.
-        own_tolerances: by (row, metric), before those by metric.
+        own_tolerances: by (row, metric), before those by metric; also of metrics that the snapshot lacks.
         level: of the interval.
         note: of whoever edits it.
     """
@@ -106,7 +65,7 @@ def read_baseline(path: Path) -> Baseline:
     help_ = "Mend that line, or remove the file and run the gate again: it then writes a new one."
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        found = _File.model_validate(data)
+        found = File.model_validate(data)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the file"
@@ -114,6 +73,7 @@ def read_baseline(path: Path) -> Baseline:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path} cannot be read as a gate file ({error}). {help_}") from error
     try:
+        check(found)
         return _parsed(found)
     except UsageError as error:
         raise UsageError(f"{path}: {error}. {help_}") from error
@@ -127,49 +87,36 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
     scratch.replace(path)
 
 
-def _parsed(file: _File) -> Baseline:
-    own: dict[tuple[str, str], Tolerance] = {}
+def _parsed(file: File) -> Baseline:
+    own = {
+        (row, metric): Tolerance.parse(value)
+        for row, values in file.kept_tolerances.items()
+        for metric, value in values.items()
+    }
 
     def scores(
-        row: str, lines: Mapping[str, _Line], influence: Mapping[str, dict[int, list[float]]]
+        row: str, lines: Mapping[str, Line], influence: Mapping[str, dict[int, list[float]]] | None = None
     ) -> dict[str, Score]:
         found = {}
         for name, line in lines.items():
-            _known(name)
             if line.tolerance is not None:
                 own[row, name] = Tolerance.parse(line.tolerance)
-            effects = {number: np.array(values) for number, values in influence.get(name, {}).items()}
-            found[name] = Score(line.repetitions, effects, line.center, line.sd)
-            _check_line(f"{row}: {name}", line, found[name], file.target)
+            effects = {number: np.array(values) for number, values in (influence or {}).get(name, {}).items()}
+            found[name] = Score(line.repetitions, effects, line.center, line.sd, utility=influence is not None)
         return found
 
     utility = {row: Row(scores(row, lines, file.influence.get(row, {}))) for row, lines in file.utility.items()}
     fidelity = {
-        row: Row(scores(row, part.metrics, {}), comparability=part.comparability) for row, part in file.fidelity.items()
+        row: Row(scores(row, part.metrics), comparability=part.comparability) for row, part in file.fidelity.items()
     }
-    for name in file.tolerances:
-        _known(name)
     tolerances = {name: metric.tolerance for name, metric in METRICS.items()} | {
         name: Tolerance.parse(value) for name, value in file.tolerances.items()
     }
     target = Target(**file.target.model_dump()) if file.target else None
     snapshot = Snapshot(str(file.profile.get("name", "")), file.profile, target, file.environment, utility, fidelity)
+    if not snapshot.has_gated:
+        raise UsageError("it holds no figure that is gated, so every run would pass it")
     return Baseline(snapshot, tolerances, own, file.level, file.note)
-
-
-def _known(metric: str) -> None:
-    if metric not in METRICS:
-        raise UnknownNameError("metric", metric, METRICS)
-
-
-def _check_line(where: str, line: _Line, score: Score, target: _Target | None) -> None:
-    """Numbers are not for editing: what was made from them would no longer belong to them."""
-    if line.mean is not None and abs(line.mean - score.mean) > 1e-4 * max(1.0, abs(score.mean)):
-        raise UsageError(f"{where}: mean {line.mean:g} is not that of its repetitions ({score.mean:g})")
-    for number, effects in score.influence.items():
-        whole = target is not None and not score.center
-        if number not in score.points or (whole and target is not None and len(effects) != target.clusters):
-            raise UsageError(f"{where}: its influences do not fit its repetitions or the clusters of the target")
 
 
 def _lines(baseline: Baseline) -> Iterator[str]:
@@ -181,6 +128,10 @@ def _lines(baseline: Baseline) -> Iterator[str]:
     yield f"target: {_flow(asdict(snapshot.target) if snapshot.target else None)}"
     yield from _block("environment", snapshot.environment)
     yield from _block("tolerances", {name: _plain(value) for name, value in baseline.tolerances.items()})
+    kept = _kept_tolerances(baseline)
+    if kept:
+        yield "# Of single metrics that had no result at the last update; they return to their lines with one."
+        yield from _block("kept_tolerances", kept)
     yield "utility:" if snapshot.utility else "utility: {}"
     for name, row in sorted(snapshot.utility.items()):
         if row.scores:
@@ -203,6 +154,16 @@ def _lines(baseline: Baseline) -> Iterator[str]:
             yield from (f"    {metric}: {_effects(score)}" for metric, score in row.scores.items())
 
 
+def _kept_tolerances(baseline: Baseline) -> dict[str, dict[str, float | str]]:
+    """Tolerances of single metrics that have no line of their own, by row and metric."""
+    rows = baseline.snapshot.utility | baseline.snapshot.fidelity
+    kept: dict[str, dict[str, float | str]] = {}
+    for (row, metric), tolerance in sorted(baseline.own_tolerances.items()):
+        if row not in rows or metric not in rows[row].scores:
+            kept.setdefault(row, {})[metric] = _plain(tolerance)
+    return {_flow(row): values for row, values in kept.items()}
+
+
 def _block(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     yield f"{name}:" if values else f"{name}: {{}}"
     yield from (f"  {key}: {_flow(value)}" for key, value in values.items())
@@ -210,9 +171,9 @@ def _block(name: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _line(baseline: Baseline, row: str, metric: str, score: Score) -> str:
     def numbers(values: Mapping[int, float]) -> str:
-        return ", ".join(f"{number}: {_short(value, DIGITS + 2)}" for number, value in sorted(values.items()))
+        return ", ".join(f"{number}: {_short(value, POINT_DIGITS)}" for number, value in sorted(values.items()))
 
-    parts = [f"mean: {_short(score.mean, DIGITS + 2)}", f"repetitions: {{{numbers(score.points)}}}"]
+    parts = [f"mean: {_short(score.mean, POINT_DIGITS)}", f"repetitions: {{{numbers(score.points)}}}"]
     parts += [f"center: {_flow(score.center)}"] if score.center else []
     parts += [f"sd: {{{numbers(score.sd)}}}"] if score.sd else []
     own = baseline.own_tolerances.get((row, metric))
@@ -222,7 +183,7 @@ def _line(baseline: Baseline, row: str, metric: str, score: Score) -> str:
 
 def _effects(score: Score) -> str:
     rows = [
-        f"{number}: [{', '.join(_short(value, DIGITS) for value in effects)}]"
+        f"{number}: [{', '.join(_short(value, INFLUENCE_DIGITS) for value in effects)}]"
         for number, effects in sorted(score.influence.items())
         if np.all(np.isfinite(effects))
     ]

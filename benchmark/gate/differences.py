@@ -80,7 +80,7 @@ def difference(new: Score, old: Score, gain: Gain, level: float) -> Difference:
     if all(number in score.influence for score in (new, old) for number in shared):
         found = gain(*(_measured(score, shared) for score in (new, old)))
         covers = found.covers
-    elif new.influence or old.influence:
+    elif new.utility or old.utility:
         return replace(bare, note=NO_INFLUENCE)
     elif len(shared) > 1:
         found = gain(*(from_repetitions(values) for values in points))

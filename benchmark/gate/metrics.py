@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmark.errors import UsageError
 
+Kind = Literal["utility", "fidelity"]
 PROTOCOL = "suite-v1"
 WORST = "worst_center_accuracy"
 
@@ -76,4 +78,12 @@ _METRICS = (
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 SCORES = ("accuracy", "f1_macro_present", "auroc_ovr_macro_present")
 """Utility metrics of a whole track, by their names in `suite-v1`."""
+UTILITY = tuple(metric.name for metric in _METRICS if not metric.references)
 FIDELITY = tuple(metric.name for metric in _METRICS if metric.references)
+OF_KIND: dict[Kind, tuple[str, ...]] = {"utility": UTILITY, "fidelity": FIDELITY}
+
+
+def is_gated(metric: str, row: str) -> bool:
+    """Utility metrics are gated on every row, those of fidelity on their reference, the last part of the row's name."""
+    references = METRICS[metric].references
+    return not references or row.rsplit(" / ", 1)[-1] in references

@@ -26,12 +26,14 @@ class Score:
             and not where the metric is undefined without one of the clusters.
         center: the centre that the value belongs to, where it is that of one centre; then C are its clusters.
         sd: standard deviation of each repetition's value over its images, where its record tells one.
+        utility: whether it is of shared images, so that only the influences of clusters tell its interval.
     """
 
     points: dict[int, float]
     influence: dict[int, Array] = field(default_factory=dict)
     center: str = ""
     sd: dict[int, float] = field(default_factory=dict)
+    utility: bool = False
 
     @property
     def mean(self) -> float:
@@ -68,7 +70,8 @@ def _score(values: dict[int, Array], scale: float = 100.0, center: str = "") -> 
         return None
     points = {number: scale * float(table[0]) for number, table in values.items()}
     effects = {number: scale * influences(table[1:]) for number, table in values.items()}
-    return Score(points, {number: row for number, row in effects.items() if np.all(np.isfinite(row))}, center)
+    known = {number: row for number, row in effects.items() if np.all(np.isfinite(row))}
+    return Score(points, known, center, utility=True)
 
 
 def _worst(readings: dict[int, Reading]) -> Score | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.gate.metrics import FIDELITY, METRICS
+from benchmark.gate.metrics import FIDELITY, METRICS, Kind, is_gated
 from benchmark.gate.scores import Score, utility_scores
 from benchmark.keys import content_key
 from benchmark.leaderboard.fidelity_tables import group_of
@@ -20,6 +20,8 @@ from benchmark.utility.predictions import cluster_of, read_predictions
 from benchmark.utility.readings import Reading, open_reading
 
 ANY_METHOD = "*"
+SCRATCH = "none"
+"""How a profile says that a backbone starts without weights."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Row:
     Attributes:
         scores: by metric; one that is undefined in a repetition is left out.
         faults: planned repetitions without a result, and why.
-        comparability: of fidelity, what must agree before two figures may be compared.
+        comparability: of fidelity, what must agree before two figures may be compared; empty without any record.
     """
 
     scores: dict[str, Score]
@@ -70,6 +72,18 @@ class Snapshot:
     environment: dict[str, str]
     utility: dict[str, Row]
     fidelity: dict[str, Row]
+
+    @property
+    def rows(self) -> dict[Kind, dict[str, Row]]:
+        """Rows by kind and name."""
+        return {"utility": self.utility, "fidelity": self.fidelity}
+
+    @property
+    def has_gated(self) -> bool:
+        """Whether there is any figure that the gate could hold a run to; a baseline without one would pass all."""
+        return any(
+            is_gated(metric, name) for rows in self.rows.values() for name, row in rows.items() for metric in row.scores
+        )
 
 
 def take(folder: Path, method: str = "") -> Snapshot:
@@ -216,10 +230,23 @@ def _profile(view: RunView) -> dict[str, Any]:
         "version": view.run.protocol.version,
     }
     facts |= {name: plan.get(name) for name in names}
-    facts |= {"recipe": utility.get("recipe"), "steps": utility.get("steps")}
+    facts |= {"recipe": utility.get("recipe"), "steps": utility.get("steps"), "weights": _weights(utility)}
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _weights(utility: dict[str, Any]) -> str | None:
+    """Backbones that do not start from scratch, and from what; `None` if all do."""
+    started = [
+        f"{entry['name']} {entry['weights']}"
+        for entry in utility.get("backbones") or []
+        if entry.get("weights", SCRATCH) != SCRATCH
+    ]
+    return ", ".join(sorted(started)) or None
 
 
 def _environment(view: RunView) -> dict[str, str]:
     facts = {name: str(value) for name, value in view.run.versions.items()}
-    return facts | {name: str(value) for name, value in view.run.hardware.items()}
+    facts |= {name: str(value) for name, value in view.run.hardware.items()}
+    records = [tried.record for tried in view.of_kind("utility") if tried.record is not None]
+    digests = {record.cell.backbone: record.inputs.get("weights_sha256") for record in records}
+    return facts | {f"weights of {name}": str(digest)[:12] for name, digest in sorted(digests.items()) if digest}

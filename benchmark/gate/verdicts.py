@@ -11,12 +11,15 @@ from typing import Any, Literal
 from benchmark.errors import UsageError
 from benchmark.gate.baseline import Baseline
 from benchmark.gate.differences import Difference, difference
-from benchmark.gate.metrics import METRICS
+from benchmark.gate.metrics import METRICS, Kind, is_gated
+from benchmark.gate.schema import ROUNDING
+from benchmark.gate.scores import Score
 from benchmark.gate.snapshot import Row, Snapshot, apart, differing
 from benchmark.statistics import gate_gain
 
 Verdict = Literal["regressed", "missing", "failed", "not comparable", "improved", "within", "uncertain", "new"]
 FAILING: tuple[Verdict, ...] = ("regressed", "missing", "failed", "not comparable")
+UNDEFINED = "undefined in a repetition of this run"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Finding:
     """
 
     verdict: Verdict
-    kind: Literal["utility", "fidelity"]
+    kind: Kind
     row: str
     metric: str = ""
     difference: Difference = field(default_factory=lambda: Difference(None))
@@ -112,11 +115,26 @@ def check_same(run: Snapshot, baseline: Baseline, path: Path) -> None:
             f"{path} was made on other images, so nothing can be paired. "
             f"Baseline: {old.target}. This run: {run.target}. {help_}"
         )
+    for name in sorted({*run.utility} & {*old.utility}):
+        for metric, score in old.utility[name].scores.items():
+            told = _unpaired(run.utility[name].scores.get(metric), score)
+            if told:
+                raise UsageError(
+                    f"{path}: {name}: {metric}: {told} (baseline / this run), so nothing can be paired. {help_}"
+                )
 
 
-def _rows(
-    kind: Literal["utility", "fidelity"], run: dict[str, Row], old: dict[str, Row], baseline: Baseline
-) -> Iterator[Finding]:
+def _unpaired(run: Score | None, old: Score) -> str:
+    """The numbers of clusters, where they are not the same for the same centre."""
+    if run is None or run.center != old.center:
+        return ""
+    sides = ["/".join(map(str, sorted({len(row) for row in score.influence.values()}))) for score in (old, run)]
+    where = f" of {old.center}" if old.center else ""
+    return f"influences of {sides[0]} / {sides[1]} clusters{where}" if all(sides) and sides[0] != sides[1] else ""
+
+
+def _rows(kind: Kind, run: dict[str, Row], old: dict[str, Row], baseline: Baseline) -> Iterator[Finding]:
+    old = {name: row for name, row in old.items() if row.scores}
     for name in sorted({*run, *old}):
         if name not in old:
             if run[name].scores:
@@ -126,46 +144,45 @@ def _rows(
             yield Finding("missing", kind, name, note="the run has no such row")
             continue
         yield from _faults(kind, name, run[name], old[name])
-        if run[name].scores and run[name].comparability != old[name].comparability:
+        if run[name].comparability and run[name].comparability != old[name].comparability:
             told = apart(old[name].comparability, run[name].comparability)
             yield Finding("not comparable", kind, name, note=f"baseline / this run: {told}; if it is meant: --update")
             continue
         yield from _metrics(kind, name, run[name], old[name], baseline)
 
 
-def _faults(kind: Literal["utility", "fidelity"], name: str, run: Row, old: Row) -> Iterator[Finding]:
+def _faults(kind: Kind, name: str, run: Row, old: Row) -> Iterator[Finding]:
     """Repetitions of which the baseline has a result and the run has none, by reason."""
-    measured = {number for score in old.scores.values() for number in score.points}
+    known = _repetitions(run)
     reasons: dict[str, list[str]] = {}
-    for number in sorted(measured):
+    for number in sorted(_repetitions(old)):
         if number in run.faults:
             reasons.setdefault(run.faults[number], []).append(str(number))
+        elif known and number not in known:
+            reasons.setdefault("the run does not plan it", []).append(str(number))
     for why, numbers in reasons.items():
         yield Finding("failed", kind, name, note=f"repetition {', '.join(numbers)}: {why}")
 
 
-def _metrics(
-    kind: Literal["utility", "fidelity"], name: str, run: Row, old: Row, baseline: Baseline
-) -> Iterator[Finding]:
-    if not run.scores:
-        return
+def _repetitions(row: Row) -> set[int]:
+    """The repetitions that have a result."""
+    return {number for score in row.scores.values() for number in score.points}
+
+
+def _metrics(kind: Kind, name: str, run: Row, old: Row, baseline: Baseline) -> Iterator[Finding]:
+    if _repetitions(old) <= set(run.faults):
+        return  # Each of them is told as a fault. A record that is ok without a number is not among these.
     for metric, score in old.scores.items():
-        if not _is_gated(metric, name):
+        if not is_gated(metric, name):
             continue
         tolerance = baseline.tolerance(name, metric)
         if metric not in run.scores:
-            yield Finding("missing", kind, name, metric, tolerance=str(tolerance), note="undefined in this run")
+            yield Finding("missing", kind, name, metric, tolerance=str(tolerance), note=UNDEFINED)
             continue
         gain = partial(gate_gain, level=baseline.level)
         found = difference(run.scores[metric], score, gain, baseline.level)
-        allowed = tolerance.of(found.old or 0.0)
+        allowed = tolerance.of(found.old or 0.0) + ROUNDING * max(map(abs, score.points.values()))
         yield Finding(_verdict(found, METRICS[metric].higher, allowed), kind, name, metric, found, str(tolerance))
-
-
-def _is_gated(metric: str, row: str) -> bool:
-    """Utility metrics are gated on every row, those of fidelity on their reference, the last part of the row's name."""
-    references = METRICS[metric].references
-    return not references or row.rsplit(" / ", 1)[-1] in references
 
 
 def _verdict(found: Difference, higher: bool, allowed: float) -> Verdict:

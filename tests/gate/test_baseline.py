@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from benchmark.errors import UsageError
-from benchmark.gate import METRICS, Baseline, Tolerance, judge, read_baseline, take, write_baseline
-from tests.gate.runs import MIXED, NATURAL, TWO_OF_THREE, edit_records, fake
+from benchmark.gate import METRICS, Baseline, Tolerance, check_same, judge, read_baseline, take, write_baseline
+from tests.gate.runs import AGAINST_HELDOUT, METHODS, MIXED, NATURAL, TWO_OF_THREE, edit_records, fake
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,13 @@ def test_a_run_held_against_its_own_file_differs_by_rounding_alone(folder: Path,
     report = judge(take(folder), read_baseline(path))
     assert report.passed
     assert max(abs(finding.difference.value) for finding in report.findings) < 1e-3
+
+
+def test_a_tolerance_of_nothing_passes_the_run_that_the_file_was_made_from(folder: Path, path: Path):
+    """Points are rounded in the file."""
+    read = read_baseline(path)
+    strict = replace(read, tolerances=dict.fromkeys(METRICS, Tolerance(0)))
+    assert {finding.verdict for finding in judge(take(folder), strict).findings} == {"within"}
 
 
 def test_equal_runs_give_equal_bytes_and_reading_and_writing_changes_none(folder: Path, path: Path, tmp_path: Path):
@@ -92,6 +102,19 @@ def test_what_people_edit_survives_an_update_of_the_numbers(path: Path, tmp_path
     assert again.snapshot.utility[MIXED].scores["accuracy"].points == {0: 100, 1: 100, 2: 100}
 
 
+def test_a_tolerance_of_one_metric_survives_updates_by_runs_that_lack_the_metric_or_the_row(path: Path, tmp_path: Path):
+    rewrite(path, "accuracy: {mean: 66.6667,", "accuracy: {tolerance: 7, mean: 66.6667,")
+    rewrite(path, "kid: {mean: 12.5,", 'kid: {tolerance: "30 %", mean: 12.5,')
+    own = {(MIXED, "accuracy"): Tolerance(7), (AGAINST_HELDOUT, "kid"): Tolerance(30, relative=True)}
+    without_kid = fake(tmp_path / "kid")
+    edit_records(without_kid, "fidelity", lambda record: record["metrics"].pop("kid"), "heldout")
+    without_row = fake(tmp_path / "row", methods=METHODS[:1])
+    for folder in (without_kid, without_row, fake(tmp_path / "all")):
+        write_baseline(path, read_baseline(path).updated(take(folder)))
+        assert read_baseline(path).own_tolerances == own
+    assert "kept_tolerances" not in path.read_text()
+
+
 def test_rows_without_a_result_are_not_written(tmp_path: Path):
     folder = fake(tmp_path / "run")
     edit_records(folder, "fidelity", lambda record: record.update(status="failed"), "train")
@@ -116,6 +139,63 @@ def test_rows_without_a_result_are_not_written(tmp_path: Path):
 def test_a_file_that_is_wrong_is_refused_with_the_fault_and_what_to_do(path: Path, old: str, new: str, words: str):
     rewrite(path, old, new)
     with pytest.raises(UsageError, match=f"(?s){words}.*remove the file"):
+        read_baseline(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda file: file["influence"].update({"misspelt": file["influence"].pop(MIXED)}), "influence: misspelt: "),
+        (lambda file: file["influence"][MIXED].update(accurasy={}), f"influence: {MIXED}: accurasy"),
+        (lambda file: file["influence"].pop(MIXED), f"{MIXED}: accuracy: it has no line under influence"),
+        (lambda file: file["influence"][MIXED]["worst_center_accuracy"][1].pop(), f"{MIXED}: worst_center_accuracy"),
+        (lambda file: file["influence"][MIXED]["worst_center_accuracy"].update({1: []}), "worst_center_accuracy"),
+        (lambda file: file["influence"][MIXED]["worst_center_accuracy"].update({7: [1.0] * 10}), "worst_center_acc"),
+        (
+            lambda file: file["influence"][MIXED]["accuracy"].update({1: [1.0] * 19}),
+            f"{MIXED}: accuracy: .*20 clusters",
+        ),
+        (
+            lambda file: file["utility"][MIXED]["accuracy"].update(center="Ghana"),
+            f"{MIXED}: accuracy: a centre belongs",
+        ),
+        (lambda file: file["utility"][MIXED]["worst_center_accuracy"].pop("center"), "accuracy: a centre belongs"),
+        (lambda file: file.update(target=None), "target: it does not say"),
+        (lambda file: file["utility"][MIXED].update(fid={"repetitions": {0: 1.0}}), "unknown metric 'fid'"),
+        (lambda file: file["fidelity"][AGAINST_HELDOUT]["metrics"]["fid"].update(sd={5: 1.0}), "fid: its sd"),
+        (lambda file: file.update(kept_tolerances={"row": {"accurasy": 1}}), "unknown metric 'accurasy'"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_and_the_place_is_named(
+    path: Path, edit: Callable[[dict[str, Any]], Any], words: str
+):
+    file = yaml.safe_load(path.read_text())
+    edit(file)
+    path.write_text(yaml.safe_dump(file))
+    with pytest.raises(UsageError, match=words.replace("+", r"\+")):
+        read_baseline(path)
+
+
+def test_influences_that_are_not_those_of_the_runs_clusters_are_refused_when_the_run_is_known(folder: Path, path: Path):
+    """How many clusters a centre has, only its own lines and the run tell."""
+    file = yaml.safe_load(path.read_text())
+    for row in file["influence"].values():
+        for effects in row["worst_center_accuracy"].values():
+            effects.pop()
+    path.write_text(yaml.safe_dump(file))
+    with pytest.raises(UsageError, match=r"fake\.yaml: .*worst_center_accuracy: influences of 9 / 10 clusters of"):
+        check_same(take(folder), read_baseline(path), path)
+
+
+@pytest.mark.parametrize("left", ["nothing", "distances to training images"])
+def test_a_file_without_any_figure_that_is_gated_is_refused(path: Path, left: str):
+    file = yaml.safe_load(path.read_text())
+    rows = {name: row for name, row in file["fidelity"].items() if left != "nothing" and name.endswith("train")}
+    for row in rows.values():
+        del row["metrics"]["near_copies"]
+    file |= {"utility": {}, "influence": {}, "fidelity": rows}
+    path.write_text(yaml.safe_dump(file))
+    with pytest.raises(UsageError, match="no figure that is gated"):
         read_baseline(path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate.runs import MIXED, TWO_OF_THREE, edit_predictions, fake
+from tests.gate.runs import AGAINST_HELDOUT, METHODS, MIXED, TWO_OF_THREE, edit_predictions, edit_records, fake
 
 
 def bench(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -75,6 +75,24 @@ def test_update_takes_the_numbers_keeps_the_tolerances_and_then_passes(good: Pat
     assert bench("gate", bad, "--baseline", path, "--update").returncode == 0
     assert "  accuracy: 3\n" in path.read_text()
     assert bench("gate", bad, "--baseline", path).returncode == 0
+
+
+def test_what_a_new_baseline_does_not_hold_is_told_in_text_and_json(good: Path, tmp_path: Path):
+    path = tmp_path / "gate.yaml"
+    assert json.loads(bench("gate", good, "--baseline", path, "--json").stdout)["not_in_it"] == {}
+    fewer = fake(tmp_path / "fewer", methods=METHODS[:1])
+    done = bench("gate", fewer, "--baseline", path, "--update")
+    assert f"not in the baseline: utility {MIXED}: the run has no such row; the file had it" in " ".join(
+        done.stderr.split()
+    )
+    blind = fake(tmp_path / "blind")
+    edit_records(blind, "fidelity", lambda record: record["metrics"].pop("kid"), "heldout")
+    place, undefined = f"fidelity {AGAINST_HELDOUT}: kid", "undefined in a repetition of this run"
+    first = json.loads(bench("gate", blind, "--baseline", tmp_path / "first.yaml", "--json").stdout)
+    assert first["not_in_it"] == {place: undefined}
+    assert bench("gate", good, "--baseline", path, "--update").returncode == 0
+    again = json.loads(bench("gate", blind, "--baseline", path, "--update", "--json").stdout)
+    assert again["not_in_it"] == {place: f"{undefined}; the file had it"}
 
 
 def test_what_cannot_be_gated_exits_2_and_says_what_to_do(good: Path, written: Path, tmp_path: Path):
