@@ -19,6 +19,7 @@ from benchmark.fidelity.extractors import Extractor, load_extractor
 from benchmark.fidelity.features import extract
 from benchmark.fidelity.memorisation import memorisation
 from benchmark.fidelity.neighbours import Views
+from benchmark.keys import content_key
 from benchmark.profile import ExtractorEntry
 from benchmark.utility.training import predict
 
@@ -74,7 +75,9 @@ def _extractor(entry: ExtractorEntry, device: str) -> Extractor:
 
 def _feature_set(cohort: Cohort, entry: ExtractorEntry, device: str) -> FeatureSet:
     table = cohort.table
-    described = f"{cohort.name} {cohort.manifest_sha256[:12]}, {ImageSet(cohort.pixels).described}"
+    # Which images, not their bits: a drawn cohort may differ in a last digit between processors.
+    images = content_key(table.loc[:, ["image_id", "label", "cluster_id"]].to_numpy().tolist())
+    described = f"{cohort.name} {images[:12]}, {ImageSet(cohort.pixels).described}"
     return FeatureSet(_features(cohort, entry, device), tuple(table["label"]), tuple(table["cluster_id"]), described)
 
 
