@@ -43,7 +43,7 @@ def fidelity(
     weights: Annotated[Path | None, typer.Option(help="The extractor's weights file.")] = None,
     size: Annotated[int | None, typer.Option(help="Resize all images to this side first.")] = None,
     patients: Annotated[
-        Path | None, typer.Option(help="CSV with columns image, patient of the real images (paths below REAL).")
+        Path | None, typer.Option(help="CSV of the real images: file (path below REAL), patient_id.")
     ] = None,
     replicates: Annotated[int, typer.Option(min=0, help="Replicates of the intervals; 0 leaves them out.")] = 500,
     offline: Offline = False,

@@ -37,21 +37,22 @@ def folder_labels(folder: Path) -> list[str] | None:
 
 
 def read_patients(table: Path, folder: Path) -> list[str]:
-    """The patient of each image, in the order of `read_folder`, from a CSV file with columns `image` and `patient`.
+    """The patient of each image, in the order of `read_folder`, from a CSV file with columns `file`, `patient_id`.
 
-    `image` is the path of an image below `folder`. Rows of other images are passed over. Raises UsageError where a
-    column, an image or a patient is missing, or an image has two patients.
+    `file` is the path of an image below `folder`: the manifest of `fulora-bench export` is such a table. Rows of
+    other images are passed over. Raises UsageError where a column, an image or a patient is missing, or an image has
+    two patients.
     """
     try:
         rows = pd.read_csv(table, dtype=str)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{table} cannot be read as CSV ({error}); it needs the columns image, patient.") from error
-    if missing := {"image", "patient"} - set(rows.columns):
-        raise UsageError(f"{table} has no column {', '.join(sorted(missing))}; it needs the columns image, patient.")
-    named = rows.dropna(subset=["image", "patient"]).drop_duplicates(["image", "patient"])
-    if twice := named["image"][named["image"].duplicated()].tolist():
+        raise UsageError(f"{table} cannot be read as CSV ({error}); it needs the columns file, patient_id.") from error
+    if missing := {"file", "patient_id"} - set(rows.columns):
+        raise UsageError(f"{table} has no column {', '.join(sorted(missing))}; it needs the columns file, patient_id.")
+    named = rows.dropna(subset=["file", "patient_id"]).drop_duplicates(["file", "patient_id"])
+    if twice := named["file"][named["file"].duplicated()].tolist():
         raise UsageError(f"{table} gives more than one patient to {twice[0]}; leave one of its rows.")
-    patients = dict(zip(named["image"], named["patient"], strict=True))
+    patients = dict(zip(named["file"], named["patient_id"], strict=True))
     names = [path.relative_to(folder).as_posix() for path in image_files(folder)]
     if without := [name for name in names if name not in patients]:
         raise UsageError(

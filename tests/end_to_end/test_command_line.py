@@ -65,7 +65,7 @@ def test_fidelity_of_a_folder_with_itself_is_zero_and_json_alone_is_on_stdout(tm
     assert len(found["weights_sha256"]) == 64
     assert any("no patients given" in warning for warning in found["warnings"])
     names = [path.relative_to(tmp_path / "real").as_posix() for path in (tmp_path / "real").rglob("*.png")]
-    (tmp_path / "patients.csv").write_text("image,patient\n" + "".join(f"{name},{name[0]}\n" for name in names))
+    (tmp_path / "patients.csv").write_text("file,patient_id\n" + "".join(f"{name},{name[0]}\n" for name in names))
     told = data("fidelity", tmp_path / "real", tmp_path / "real", "--patients", tmp_path / "patients.csv", "--offline")
     assert not any("patients" in warning for warning in told["warnings"])
     assert "ci_low" not in told["metrics"]["fid"], "two patients cannot be left out by fifths"

@@ -61,16 +61,16 @@ def test_patients_come_from_a_table_in_the_order_of_the_images(tmp_path: Path):
     save(tmp_path / "images" / "femur" / "0.png")
     save(tmp_path / "images" / "brain" / "1.png")
     table = tmp_path / "patients.csv"
-    table.write_text("image,patient\nfemur/0.png,007\nbrain/1.png,12\nbrain/1.png,12\nelsewhere.png,9\n")
+    table.write_text("file,patient_id\nfemur/0.png,007\nbrain/1.png,12\nbrain/1.png,12\nelsewhere.png,9\n")
     assert read_patients(table, tmp_path / "images") == ["12", "007"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,woman\na.png,1\n", "no column patient"),
-        ("image,patient\na.png,1\nb.png,\n", r"no patient for 1 of 2 images .*b\.png"),
-        ("image,patient\na.png,1\na.png,2\nb.png,1\n", r"more than one patient to a\.png"),
+        ("file,woman\na.png,1\n", "no column patient_id"),
+        ("file,patient_id\na.png,1\nb.png,\n", r"no patient for 1 of 2 images .*b\.png"),
+        ("file,patient_id\na.png,1\na.png,2\nb.png,1\n", r"more than one patient to a\.png"),
         ("", "cannot be read as CSV"),
     ],
 )
