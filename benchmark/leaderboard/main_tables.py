@@ -165,7 +165,7 @@ def tests_table(runs: list[RunScores]) -> Table:
 def _main_row(scores: RunScores, series: Series, one_group: bool) -> Row:
     yields = series.mix == "real+synthetic"
     shares = [copies.share for copies in scores.view.copies(series.method)] if yields else []
-    known = bool(shares) and (max(shares) > 0 or scores.view.blind(series.method) is None)
+    known = bool(shares) and (max(shares) > 0 or scores.view.weak(series.method) is None)
     fidelity: Row = {"copies": 100 * max(shares) if known else None}
     if one_group:
         fidelity["kid"] = headline_kid(scores.view, series.method) if yields else None

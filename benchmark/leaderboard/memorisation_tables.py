@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmark.leaderboard.repetitions import number_of, over_records, over_repetitions
 from benchmark.leaderboard.tables import Column, Table, Value
-from benchmark.leaderboard.views import BLIND_LIMIT, COPY_LIMIT, RunView
+from benchmark.leaderboard.views import COPY_LIMIT, WEAK_LIMIT, RunView
 from benchmark.records import Record
 
 COLUMNS = (
@@ -29,8 +29,8 @@ COLUMNS = (
 NOTE = (
     f"Against the images that the method was given. Flagged methods (more than {100 * COPY_LIMIT:g} % near-copies in "
     "any repetition, by any extractor) are on no ranking. Real images that no method saw are the "
-    f"yardstick of every figure. A limit above {BLIND_LIMIT:g}, of few held-out images or ones like the training "
-    "images, finds no changed copy: there 0 % says nothing."
+    f"yardstick of every figure. A limit above {WEAK_LIMIT:g}, of few held-out images or ones like the training "
+    "images, misses many changed copies: there 0 % says little."
 )
 _SHARES = ("near_copies", "exact_copies", "authenticity", "heldout_authenticity")
 

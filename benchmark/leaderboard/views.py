@@ -16,9 +16,9 @@ NOT_RUN = "not run"
 UPPER_REFERENCE = "target"
 """The mix of rows that were trained on the target itself."""
 
-BLIND_LIMIT = 0.97
-"""Limit of the correlation above which a search for copies finds no changed copy: turned and zoomed copies lie about
-there. A limit is so high where held-out images are few or like the training images."""
+WEAK_LIMIT = 0.99
+"""Limit of the correlation above which a search misses many turned and zoomed copies (docs/memorisation.md). It is so
+high where held-out images are few or like the training images."""
 
 COPY_LIMIT = 0.05
 """Share of near-copies of training images in one synthetic set above which a method is not ranked.
@@ -238,10 +238,10 @@ class RunView:
         usable = {tried.cell.repetition for tried in self.generated(method) if tried.ok}
         return len(usable & {tried.cell.repetition for tried in cells} - searched)
 
-    def blind(self, method: str) -> float | None:
-        """The limit of the search for copies, where it is so high that no changed copy would be found."""
+    def weak(self, method: str) -> float | None:
+        """The limit of the search for copies, where it is so high that many changed copies would be missed."""
         limits = [copies.limit for copies in self.copies(method) if copies.limit is not None]
-        return max((limit for limit in limits if limit > BLIND_LIMIT), default=None)
+        return max((limit for limit in limits if limit > WEAK_LIMIT), default=None)
 
     def unchecked(self) -> bool:
         """Whether methods yield images here and no fidelity cell against `train` was planned to look for copies."""
@@ -270,9 +270,9 @@ class RunView:
         words = [f"{count} {status}" for status, count in sorted(faults.items())] or ["ok"]
         copies = self.copied(method)
         words += [str(copies)] if copies else []
-        unsearched, blind = self.unsearched(method), self.blind(method)
+        unsearched, weak = self.unsearched(method), self.weak(method)
         words += [f"{unsearched} not searched for copies"] if unsearched else []
-        words += [f"search for copies is blind (limit {blind:.3f})"] if blind else []
+        words += [f"search for copies is weak (limit {weak:.3f})"] if weak else []
         return "; ".join(words if self.rankable(method) else [*words, "not ranked"])
 
 

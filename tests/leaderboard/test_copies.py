@@ -110,15 +110,15 @@ def test_a_failed_search_of_a_set_that_failed_itself_takes_no_rank(tmp_path: Pat
     assert status(board, "flaky") == "1 failed"
 
 
-def test_a_blind_search_reads_no_zero_and_says_so(tmp_path: Path):
+def test_a_weak_search_reads_no_zero_and_says_so(tmp_path: Path):
     board = board_of(tmp_path, CONTROL, HONEST, FakeMethod("unknown", 0.7, limit=0.993))
     rows = {row["method"]: row for row in board.table("main").rows}
     assert (rows["honest"]["copies"], rows["unknown"]["copies"]) == (0, None)
-    assert status(board, "unknown") == "ok; search for copies is blind (limit 0.993)"
+    assert status(board, "unknown") == "ok; search for copies is weak (limit 0.993)"
     told = {row["method"]: row for row in board.table("memorisation").rows}
     assert (told["unknown"]["limit"], told["unknown"]["n_heldout"]) == (0.993, 60)
 
 
-def test_exact_copies_are_told_however_blind_the_search(tmp_path: Path):
+def test_exact_copies_are_told_however_weak_the_search(tmp_path: Path):
     board = board_of(tmp_path, CONTROL, FakeMethod("copier", 0.7, copies={0: 15}, limit=0.999))
     assert next(row["copies"] for row in board.table("main").rows if row["method"] == "copier") == 100
